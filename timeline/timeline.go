@@ -1,0 +1,110 @@
+// Package timeline is what is seen of a call: one stream of records, from which the log, the debug API, `fspivot demo`
+// and `fspivot call` all print. It knows nothing of what the records mean, has no goroutine, and calls its sinks on the
+// goroutine that adds a record.
+package timeline
+
+import (
+	"sync"
+	"time"
+)
+
+// A Party is one end of what a record tells.
+type Party string
+
+// Who takes part in a call.
+const (
+	Caller  Party = "caller"
+	Switch  Party = "switch"
+	FSPivot Party = "fspivot"
+	Web     Party = "web"
+	Far     Party = "far end"
+)
+
+// A Kind groups records: what happened.
+type Kind string
+
+// The kinds of records.
+const (
+	KindCall    Kind = "call"    // the call came, was answered, ended
+	KindStep    Kind = "step"    // a module or a verb started
+	KindCommand Kind = "command" // an application or API command was sent
+	KindResult  Kind = "result"  // what became of it
+	KindDigits  Kind = "digits"  // a key was pressed, or digits were collected
+	KindRequest Kind = "request" // we asked the web server
+	KindAnswer  Kind = "answer"  // it answered
+	KindWarning Kind = "warning" // we coped
+	KindError   Kind = "error"   // something failed
+)
+
+// A Record is one thing that happened in a call.
+type Record struct {
+	At     time.Time         `json:"at"`
+	Since  time.Duration     `json:"since_ns"` // the call's start
+	Kind   Kind              `json:"kind"`
+	From   Party             `json:"from"`
+	To     Party             `json:"to,omitempty"` // empty: it concerns From alone
+	Text   string            `json:"text"`         // one line for people
+	Took   time.Duration     `json:"took_ns,omitempty"`
+	Fields map[string]string `json:"fields,omitempty"` // for machines; the vocabulary of the log
+}
+
+// keep is how many records a timeline remembers; later ones still reach the sinks.
+const keep = 10000
+
+// A Timeline collects the records of one call. Its methods may be called from any goroutine; a nil *Timeline drops all.
+type Timeline struct {
+	start time.Time
+	sinks []func(Record)
+
+	mu      sync.Mutex
+	records []Record
+}
+
+// New starts a timeline. Every record goes to each sink at once and in order; sinks must not block.
+func New(sinks ...func(Record)) *Timeline {
+	return &Timeline{start: time.Now(), sinks: sinks}
+}
+
+// Add completes a record with its time and keeps it.
+func (t *Timeline) Add(r Record) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r.At = time.Now()
+	r.Since = r.At.Sub(t.start)
+	if len(t.records) < keep {
+		t.records = append(t.records, r)
+	}
+	for _, sink := range t.sinks {
+		sink(r)
+	}
+}
+
+// Warn adds a record of something that we coped with: code is one of twiml.md's appendix C, or "" where it has none.
+func (t *Timeline) Warn(code, text string) {
+	t.Add(Record{Kind: KindWarning, From: FSPivot, Text: text, Fields: codeField(code)})
+}
+
+// Error adds a record of something that failed.
+func (t *Timeline) Error(code, text string) {
+	t.Add(Record{Kind: KindError, From: FSPivot, Text: text, Fields: codeField(code)})
+}
+
+func codeField(code string) map[string]string {
+	if code == "" {
+		return nil
+	}
+	return map[string]string{"code": code}
+}
+
+// Records gives a copy of what was kept.
+func (t *Timeline) Records() []Record {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]Record(nil), t.records...)
+}
