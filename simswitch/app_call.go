@@ -1,0 +1,148 @@
+package simswitch
+
+import (
+	"strings"
+	"time"
+)
+
+// hangup [cause]
+func runHangup(c *channel, arg string) {
+	cause := normalClearing
+	if arg != "" {
+		cause = parseCause(arg)
+	}
+	c.hangup(cause, hungUpBySwitch)
+}
+
+// respond <code> [phrase] refuses a call that was not answered; on one that was, it does nothing.
+func runRespond(c *channel, arg string) {
+	code, phrase, _ := strings.Cut(arg, " ")
+	status := number(code)
+	if !c.answered.IsZero() || c.dead() || status < 100 {
+		return
+	}
+	c.trace(KindRespond, arg)
+	if status < 200 {
+		if status == 180 {
+			c.ring()
+		}
+		return
+	}
+	c.sip = status
+	if phrase == "" {
+		phrase = sipPhrases[status]
+	}
+	c.hangup(causeOfSIP(status), hungUpBySwitch)
+}
+
+// redirect <uri> is 302 before the answer.
+func runRedirect(c *channel, arg string) {
+	if !c.answered.IsZero() || c.dead() {
+		return
+	}
+	c.sip = 302
+	c.trace(KindRespond, "302 "+arg)
+	c.hangup("NORMAL_UNSPECIFIED", hungUpBySwitch)
+}
+
+// deflect <uri> is REFER after the answer: the caller goes elsewhere and hangs up here.
+func runDeflect(c *channel, arg string) {
+	if c.answered.IsZero() || c.dead() {
+		return
+	}
+	c.trace(KindTransfer, arg)
+	c.hangup("BLIND_TRANSFER", hungUpByPhone)
+}
+
+// sched_hangup +<seconds>|<epoch> [cause]; the switch counts whole seconds of the clock, so that it may come up to
+// one second early (testdata/captures/sched_hup.jsonl).
+func runSchedHangup(c *channel, arg string) {
+	when, cause, _ := strings.Cut(arg, " ")
+	c.scheduleHangup(when, cause)
+}
+
+func (c *channel) scheduleHangup(when, cause string) {
+	if when == "" {
+		return
+	}
+	name := "ALLOTTED_TIMEOUT"
+	if cause = strings.TrimSpace(cause); cause != "" {
+		word, _, _ := strings.Cut(cause, " ")
+		name = parseCause(word)
+	}
+	at := int64(number(when))
+	if when[0] == '+' {
+		if at == 0 {
+			c.hangup(name, hungUpBySwitch)
+			return
+		}
+		at += time.Now().Unix()
+	}
+	c.hangAt, c.hangCause, c.hangBy = time.Unix(at, 0), name, hungUpBySwitch
+	c.poke()
+}
+
+// park holds the channel without anything to hear. Under a socket it fails at once, for the socket parks it already.
+func runPark(c *channel, _ string) {
+	if c.session != nil {
+		return
+	}
+	c.pump(frames{key: func(byte) bool { return false }})
+}
+
+func runEcho(c *channel, _ string) {
+	c.pump(frames{key: func(byte) bool { return false }})
+}
+
+// sleep <ms>
+func runSleep(c *channel, arg string) { c.sleep(time.Duration(number(arg)) * time.Millisecond) }
+
+// send_dtmf <keys>[@<ms>]; w and W are pauses. It returns at once.
+func runSendDTMF(c *channel, arg string) { c.trace(KindSendDTMF, arg) }
+
+// event fires a CUSTOM event: Event-Subclass=x,Event-Name=CUSTOM,a=b.
+func runEvent(c *channel, arg string) {
+	var subclass string
+	var extra []header
+	for _, pair := range separate(arg, ',', 256) {
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.EqualFold(name, "Event-Subclass") {
+			subclass = value
+		} else if !strings.EqualFold(name, "Event-Name") {
+			extra = append(extra, header{name, value})
+		}
+	}
+	c.fireCustom(subclass, true, extra)
+}
+
+// forgetKeys drops type-ahead: flush_dtmf. Keys still to be pressed stay.
+func (c *channel) forgetKeys() {
+	now := time.Now()
+	for c.heard(now) {
+		c.keys = c.keys[1:]
+	}
+}
+
+// press queues keys as a phone sends them: one every 60 ms; w pauses half a second, W and the comma one second.
+func (c *channel) press(digits string, from time.Time) {
+	at := from
+	if c.keysUntil.After(at) {
+		at = c.keysUntil
+	}
+	for _, x := range []byte(digits) {
+		switch x {
+		case 'w':
+			at = at.Add(500 * time.Millisecond)
+		case 'W', ',':
+			at = at.Add(time.Second)
+		default:
+			if strings.IndexByte("0123456789*#ABCDabcd", x) < 0 {
+				continue
+			}
+			c.keys = append(c.keys, key{strings.ToUpper(string(x))[0], at})
+			at = at.Add(60 * time.Millisecond)
+		}
+	}
+	c.keysUntil = at
+	c.poke()
+}
