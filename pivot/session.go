@@ -1,0 +1,342 @@
+// Package pivot is the pivot session: it asks the user's web server what to do with a call, finds out what the answer
+// means, has it carried out by package twiml or hands a callflow back, and so on until the call ends. It knows the
+// failures and where each leads. docs/reference/pivot.md is its book.
+//
+// Goroutines: each request runs on one, which the owner of the call waits for beside the call's events; requests that
+// outlive their call are owned by Service, whose Close waits for them. Start reading at Service.Run.
+package pivot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
+	"sync"
+	"time"
+
+	"fspivot/call"
+	"fspivot/dialplan"
+	"fspivot/egress"
+	"fspivot/kazoojson"
+	"fspivot/media"
+	"fspivot/timeline"
+	"fspivot/twiml"
+)
+
+// Parameter formats of a pivot node.
+const (
+	formatKazoo = "kazoo"
+	formatTwiML = "twiml"
+)
+
+const accept = "text/xml, application/xml, application/json;q=0.9, */*;q=0.1"
+
+// idleDocuments is how many documents in a row may do nothing that takes time. Source: twiml.md 2.6.
+const (
+	idleDocuments = 50
+	idleTime      = 15 * time.Millisecond
+)
+
+// Service is what the pivot sessions of all calls share.
+type Service struct {
+	Client      *egress.Client
+	Policy      *egress.Policy
+	Timeout     time.Duration // the most that one request may take, from before DNS to the end of its body
+	MaxBody     int64         // bytes of an answer
+	MaxRequests int           // of one call
+	TwiML       twiml.Settings
+
+	detached sync.WaitGroup
+}
+
+// Close waits for requests that outlived their call; each has its deadline.
+func (s *Service) Close() { s.detached.Wait() }
+
+// Channel is all that a session asks of a live call.
+type Channel interface {
+	twiml.Channel
+	WaitFor(ctx context.Context, done <-chan struct{}) error
+	Gone() bool
+}
+
+// Call is one call as sessions see it. It lives as long as the call: cookies are kept in it.
+type Call struct {
+	Channel  Channel
+	State    *call.State
+	Media    *media.Call
+	Routes   twiml.Routes
+	Timeline *timeline.Timeline
+	jar      http.CookieJar
+}
+
+// session is one pivot node at work.
+type session struct {
+	*Service
+	call      *Call
+	data      kazoojson.PivotData
+	origin    *egress.URL // of the voice URL: custom headers go nowhere else
+	vars      map[string]string
+	iteration int
+}
+
+// request is one to be sent.
+type request struct {
+	url    *egress.URL
+	method string
+	params map[string]string
+}
+
+// Run asks data's voice URL and does what it says, and what further documents say. It comes back with a flow to go on
+// with, with Failed when the first request failed, or empty when the call was ended. The error is dialplan.ErrGone when
+// the caller hung up, and the context's cause when that ended. Source: pivot.md 1, 14.
+func (s *Service) Run(ctx context.Context, c *Call, data kazoojson.PivotData) (kazoojson.Pivot, error) {
+	run := &session{Service: s, call: c, data: data, vars: map[string]string{}}
+	if c.jar == nil {
+		c.jar, _ = cookiejar.New(nil) // never fails without options
+	}
+	first, err := egress.ParseURL(data.VoiceURL)
+	if err != nil {
+		c.Timeline.Error("11100", fmt.Sprintf("voice_url: %v", err))
+		return kazoojson.Pivot{Failed: true}, nil
+	}
+	run.origin = first
+	next := &request{url: first, method: data.Method}
+	idle := 0
+	for {
+		a, base, err := run.ask(ctx, next)
+		if err != nil {
+			return run.failed(ctx, err)
+		}
+		if a.flow != nil {
+			return kazoojson.Pivot{Flow: a.flow}, nil
+		}
+		started := time.Now()
+		next, err = run.execute(ctx, a, base, next.method)
+		if err != nil || next == nil {
+			return kazoojson.Pivot{}, err
+		}
+		if time.Since(started) > idleTime {
+			idle = 0
+		} else if idle++; idle >= idleDocuments {
+			c.Timeline.Error("", fmt.Sprintf("%d documents in a row did nothing: the call is ended", idleDocuments))
+			return kazoojson.Pivot{}, run.hangup(ctx)
+		}
+	}
+}
+
+// failed ends the session by the book: the first request's failure goes back to the callflow, a later one ends the call.
+func (s *session) failed(ctx context.Context, err error) (kazoojson.Pivot, error) {
+	if errors.Is(err, dialplan.ErrGone) || ctx.Err() != nil {
+		return kazoojson.Pivot{}, err
+	}
+	code := "11200"
+	if e, ok := errors.AsType[*egress.Error](err); ok {
+		code = e.Code()
+	} else if e, ok := errors.AsType[*twiml.DocumentError](err); ok && e.Code != "" {
+		code = e.Code
+	}
+	if s.iteration <= 1 {
+		s.call.Timeline.Error(code, fmt.Sprintf("the web server could not be asked, the callflow goes on: %v", err))
+		return kazoojson.Pivot{Failed: true}, nil
+	}
+	s.call.Timeline.Error(code, fmt.Sprintf("the web server could not be asked again, the call is ended: %v", err))
+	return kazoojson.Pivot{}, s.hangup(ctx)
+}
+
+// hangup ends the call behind what still plays.
+func (s *session) hangup(ctx context.Context) error {
+	s.call.Channel.Queue(dialplan.Hangup{})
+	if err := s.call.Channel.Drain(ctx); err != nil && !errors.Is(err, dialplan.ErrGone) {
+		return err
+	}
+	return nil
+}
+
+// execute carries an answer out. It gives the next request, or none when the call was ended or left.
+func (s *session) execute(ctx context.Context, a answer, base *egress.URL, method string) (*request, error) {
+	if a.twiml == nil || a.twiml.Empty() {
+		if s.TwiML.EmptyAnswers {
+			s.call.Channel.Queue(dialplan.Answer{})
+		}
+		return nil, s.hangup(ctx)
+	}
+	outcome, err := a.twiml.Run(ctx, &twiml.Run{
+		Channel: s.call.Channel, Call: s.call.State, Media: documentMedia{s.call.Media, base}, Routes: s.call.Routes,
+		Timeline: s.call.Timeline, Vars: s.vars, Settings: s.TwiML,
+	})
+	if outcome.Kind != twiml.RequestNext || outcome.Request == nil {
+		return nil, err
+	}
+	wanted := outcome.Request
+	if wanted.Detached {
+		s.detach(wanted, base)
+		return nil, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	next := &request{method: or(wanted.Method, method), params: wanted.Params}
+	if err := wanted.Invalid; err != nil {
+		s.iteration++
+		_, err = s.failed(ctx, err)
+		return nil, err
+	}
+	if next.url, err = base.Resolve(wanted.URL); err != nil {
+		s.iteration++
+		_, err = s.failed(ctx, err)
+		return nil, err
+	}
+	return next, nil
+}
+
+// ask sends a request and reads the answer while the call goes on beside it: a hangup cancels it at once. base is the
+// URL against which the document's own are relative.
+func (s *session) ask(ctx context.Context, r *request) (answer, *egress.URL, error) {
+	s.iteration++
+	s.call.State.Requests++
+	if most := s.MaxRequests; most > 0 && s.call.State.Requests > most {
+		return answer{}, nil, fmt.Errorf("over %d requests in one call (pivot.max_requests)", most)
+	}
+	status := statusRinging
+	if s.call.Channel.Answered() {
+		status = statusInProgress
+	}
+	outgoing, err := s.build(r, status)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	s.recordRequest(outgoing)
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var response *egress.Response
+	var fault error
+	done := make(chan struct{})
+	started := time.Now()
+	go func() {
+		defer close(done)
+		response, fault = s.Client.Do(ctx, outgoing)
+	}()
+	if err := s.call.Channel.WaitFor(ctx, done); err != nil {
+		cancel()
+		<-done
+		return answer{}, nil, err
+	}
+	took := time.Since(started)
+	if fault != nil {
+		s.recordAnswer("no answer: "+fault.Error(), took, "")
+		return answer{}, nil, fault
+	}
+	s.recordAnswer(fmt.Sprintf("%d %s, %d bytes", response.Status, or(response.Header.Get("Content-Type"), "without content type"), len(response.Body)),
+		took, fmt.Sprint(response.Status))
+	a, problems, err := read(response)
+	for _, p := range problems {
+		s.call.Timeline.Warn(p.Code, p.String())
+	}
+	base := r.url
+	if len(response.Redirects) > 0 {
+		base = response.URL // RFC 3986 5.1.3; twiml.md 9.2
+	}
+	return a, base, err
+}
+
+// build makes the HTTP request of r. Source: pivot.md 3, 5; twiml.md 3.3.
+func (s *session) build(r *request, status string) (egress.Request, error) {
+	params := parameters(s.data.ReqFormat, facts{state: s.call.State, status: status, results: r.params, vars: s.vars})
+	out := egress.Request{Method: http.MethodGet, URL: r.url, Accept: accept, MaxBody: s.MaxBody, Timeout: s.timeout(), Retries: 1,
+		Jar: s.call.jar, Header: http.Header{}}
+	if r.url.SameOrigin(s.origin) {
+		for name, value := range s.data.Headers {
+			out.Header.Set(name, value)
+		}
+	}
+	if strings.EqualFold(r.method, http.MethodPost) {
+		out.Method = http.MethodPost
+		if s.data.ReqBodyFormat == "json" {
+			body, err := params.EncodeJSON()
+			if err != nil {
+				return out, err
+			}
+			out.Body, out.ContentType = body, "application/json"
+			return out, nil
+		}
+		out.Body, out.ContentType = []byte(params.EncodeForm()), "application/x-www-form-urlencoded"
+		return out, nil
+	}
+	out.URL = r.url.WithQuery(params.EncodeForm())
+	return out, nil
+}
+
+func (s *session) timeout() time.Duration {
+	if t := s.data.Timeout; t > 0 && t < s.Timeout {
+		return t
+	}
+	return s.Timeout
+}
+
+// detach sends a request that the caller's hangup caused: best effort, in the background, its answer is not read.
+// Source: twiml.md 2.5.
+func (s *session) detach(wanted *twiml.Request, base *egress.URL) {
+	u, err := base.Resolve(wanted.URL)
+	if err != nil {
+		return
+	}
+	out, err := s.build(&request{url: u, method: wanted.Method, params: wanted.Params}, statusCompleted)
+	if err != nil {
+		return
+	}
+	out.Retries = 0
+	s.recordRequest(out)
+	s.detached.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), s.Timeout)
+		defer cancel()
+		if _, err := s.Client.Do(ctx, out); err != nil {
+			s.call.Timeline.Warn("", fmt.Sprintf("request after hangup: %v", err))
+		}
+	})
+}
+
+func (s *session) recordRequest(r egress.Request) {
+	text := r.Method + " " + r.URL.Redacted()
+	if len(r.Body) > 0 {
+		text += " " + string(r.Body)
+	}
+	s.call.Timeline.Add(timeline.Record{Kind: timeline.KindRequest, From: timeline.FSPivot, To: timeline.Web, Text: text,
+		Fields: map[string]string{"url": r.URL.Redacted(), "method": r.Method, "iteration": fmt.Sprint(s.iteration)}})
+}
+
+func (s *session) recordAnswer(text string, took time.Duration, status string) {
+	fields := map[string]string{}
+	if status != "" {
+		fields["status"] = status
+	}
+	s.call.Timeline.Add(timeline.Record{Kind: timeline.KindAnswer, From: timeline.Web, To: timeline.FSPivot, Text: text, Took: took, Fields: fields})
+}
+
+// documentMedia is the library as one document sees it: its relative names are relative to the document.
+type documentMedia struct {
+	*media.Call
+	base *egress.URL
+}
+
+func (m documentMedia) File(ctx context.Context, ref string) (dialplan.File, error) {
+	return m.Call.File(ctx, ref, m.base)
+}
+
+func (m documentMedia) Speech(_ context.Context, text dialplan.Text, voice, language, engine string, stop dialplan.Digits) (dialplan.Application, error) {
+	return m.Call.Speech(text, voice, language, engine, stop)
+}
+
+func (m documentMedia) Recording(upload, method string) (twiml.Recording, error) {
+	r, err := m.Record(upload, method, "", m.base)
+	if err != nil {
+		return twiml.Recording{}, err
+	}
+	return twiml.Recording{ID: r.ID, URL: r.URL, File: r.File, UploadURL: upload, UploadMethod: method}, nil
+}
+
+func (m documentMedia) Finished(r twiml.Recording, length time.Duration) {
+	m.Call.Finished(r.ID, length)
+}
