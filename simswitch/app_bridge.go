@@ -21,9 +21,9 @@ func runBridge(c *channel, arg string) {
 		return
 	}
 	c.set("originate_signal_bond", "")
+	c.answer()
 	c.set("originate_disposition", "SUCCESS")
 	c.set("DIALSTATUS", "SUCCESS")
-	c.answer()
 	c.join(b)
 	if isTrue(c.get("hangup_after_bridge")) && c.ready() {
 		c.hangup(b.cause, hungUpBySwitch)
@@ -97,8 +97,10 @@ func (c *channel) join(b *channel) {
 	c.other.kind = b.kind
 	b.set("last_bridge_role", "originatee")
 	if b.dead() {
-		c.inherit(b)
 		c.set("bridge_hangup_cause", b.cause)
+		if c.dead() {
+			b.set("bridge_hangup_cause", c.cause)
+		}
 		if b.leg != nil {
 			b.finish()
 		}
@@ -189,7 +191,6 @@ func (c *channel) part(b *channel) {
 			cause = c.cause
 		}
 		b.hangup(cause, hungUpBySwitch)
-		c.inherit(b)
 		c.set("bridge_hangup_cause", b.cause)
 		b.finish()
 	}

@@ -68,6 +68,14 @@ var causes = map[string]cause{
 	"USER_NOT_REGISTERED":            {606, 480},
 }
 
+// q850 is a cause's number for other switches: FreeSWITCH's own become normal clearing.
+func q850(cause string) int {
+	if n := causes[cause].number; n <= 127 {
+		return n
+	}
+	return 16
+}
+
 // parseCause reads a cause's name or number; what is neither is NORMAL_CLEARING.
 func parseCause(text string) string {
 	text = strings.TrimSpace(text)

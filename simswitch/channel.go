@@ -3,6 +3,7 @@ package simswitch
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,7 +16,9 @@ const (
 	hungUpBySwitch ender = "send_bye"
 	hungUpByPhone  ender = "recv_bye"
 	refused        ender = "send_refuse"
+	refusedBy      ender = "recv_refuse"
 	cancelled      ender = "recv_cancel"
+	cancels        ender = "send_cancel"
 )
 
 // channel is one call leg in the switch. Its goroutine is run (a caller) or confirm (a B leg that is being asked);
@@ -35,6 +38,7 @@ type channel struct {
 
 	created, answered, progressed, earlyMedia, bridged, hungup time.Time
 	state                                                      string // CS_EXECUTE …
+	call                                                       string // RINGING, EARLY, ACTIVE …
 	cause                                                      string // hangup cause; "": it lives
 	ender                                                      ender
 	sip                                                        int  // final SIP status sent before an answer
@@ -174,6 +178,7 @@ func (c *channel) answer() {
 	c.answered = time.Now()
 	c.startMedia()
 	c.fire("CHANNEL_ANSWER", nil)
+	c.call = "ACTIVE"
 	c.set("endpoint_disposition", "ANSWER")
 	c.trace(KindAnswer, "")
 	if c.phone != nil {
@@ -187,8 +192,9 @@ func (c *channel) preAnswer() {
 	}
 	c.earlyMedia = time.Now()
 	c.startMedia()
-	c.fire("CHANNEL_PROGRESS_MEDIA", nil)
 	c.set("endpoint_disposition", "EARLY MEDIA")
+	c.fire("CHANNEL_PROGRESS_MEDIA", nil)
+	c.call = "EARLY"
 	c.trace(KindEarlyMedia, "")
 }
 
@@ -198,6 +204,7 @@ func (c *channel) ring() {
 	}
 	c.progressed = time.Now()
 	c.fire("CHANNEL_PROGRESS", nil)
+	c.call = "RINGING"
 	c.trace(KindRing, "")
 }
 
@@ -222,15 +229,15 @@ func (c *channel) hangup(cause string, by ender) {
 		return
 	}
 	c.cause, c.ender, c.hungup = cause, by, time.Now()
-	if c.answered.IsZero() && !c.outbound {
-		switch {
-		case by == hungUpByPhone:
-			c.ender = cancelled
-		default:
-			c.ender = refused
-			if c.sip == 0 {
-				c.sip = causes[cause].sip
-			}
+	switch early := c.answered.IsZero(); {
+	case early && c.outbound && by == hungUpBySwitch:
+		c.ender = cancels
+	case early && !c.outbound && by == hungUpByPhone:
+		c.ender = cancelled
+	case early && !c.outbound:
+		c.ender = refused
+		if c.sip == 0 {
+			c.sip = causes[cause].sip
 		}
 	}
 	if by == hungUpByPhone {
@@ -238,7 +245,16 @@ func (c *channel) hangup(cause string, by ender) {
 		c.set("proto_specific_hangup_cause", "sip:200")
 		c.setInt("sip_term_cause", causes[cause].number)
 	}
+	if c.owner != nil && !c.taken {
+		c.owner.inherit(c)
+	}
 	c.fire("CHANNEL_HANGUP", nil)
+	switch c.ender {
+	case hungUpByPhone, cancelled:
+		c.set("sip_hangup_disposition", string(c.ender))
+	case cancels:
+		c.set("sip_invite_failure_status", "487")
+	}
 	c.s.trace(Trace{Kind: KindHangup, Call: c.uuid, Result: cause})
 	if c.leg != nil {
 		c.leg.Ended, c.leg.Cause = c.hungup, cause
@@ -262,6 +278,9 @@ func (c *channel) take(where string) {
 	}
 	c.taken = true
 	c.trace(KindTransfer, where)
+	if target, _, _ := strings.Cut(where, " "); target != "" && c.seized == nil && c.meet == nil {
+		c.profile.destination = target
+	}
 	c.flush()
 	c.poke()
 }
@@ -338,11 +357,10 @@ func (c *channel) finish() {
 	}
 	c.state = "CS_HANGUP"
 	c.fire("CHANNEL_STATE", nil)
-	c.state = "CS_REPORTING"
+	c.state, c.call = "CS_REPORTING", "HANGUP"
 	c.fire("CHANNEL_STATE", nil)
 	c.bill()
 	c.fire("CHANNEL_HANGUP_COMPLETE", nil)
-	c.fire("CHANNEL_DESTROY", nil)
 	for _, l := range c.listeners {
 		l.notice()
 	}
@@ -355,7 +373,7 @@ func (c *channel) finish() {
 func (c *channel) bill() {
 	now := c.hungup
 	c.set("hangup_cause", c.cause)
-	c.setInt("hangup_cause_q850", causes[c.cause].number)
+	c.setInt("hangup_cause_q850", q850(c.cause))
 	if c.dialled == "" {
 		c.set("digits_dialed", "none")
 	} else {

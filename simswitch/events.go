@@ -134,20 +134,6 @@ func (c *channel) answerState() string {
 	return "ringing"
 }
 
-func (c *channel) callState() string {
-	switch {
-	case c.state == "CS_REPORTING":
-		return "HANGUP"
-	case c.state == "CS_NONE" || c.state == "CS_INIT":
-		return "DOWN"
-	case !c.answered.IsZero():
-		return "ACTIVE"
-	case !c.earlyMedia.IsZero():
-		return "EARLY"
-	}
-	return "RINGING"
-}
-
 var stateNumbers = map[string]string{
 	"CS_NONE": "1", "CS_INIT": "2", "CS_EXECUTE": "4", "CS_EXCHANGE_MEDIA": "5", "CS_CONSUME_MEDIA": "7",
 	"CS_HANGUP": "10", "CS_REPORTING": "11",
@@ -180,7 +166,7 @@ func (c *channel) headers() []header {
 	h := make([]header, 0, 80)
 	h = append(h,
 		header{"Channel-State", c.state},
-		header{"Channel-Call-State", c.callState()},
+		header{"Channel-Call-State", c.call},
 		header{"Channel-State-Number", stateNumber},
 		header{"Channel-Name", c.name},
 		header{"Unique-ID", c.uuid},

@@ -96,6 +96,7 @@ func (c *channel) dial(d dialString, spec legSpec) (*channel, string) {
 	}
 	b := c.s.newChannel(id, name, true)
 	b.owner, b.other, b.kind, b.state = c, c, "originator", "CS_NONE"
+	b.call = "DOWN"
 	b.endpoint = c.s.config.Endpoints(spec.target)
 	b.profile = c.profile
 	b.profile.destination = dialledNumber(spec.target)
@@ -204,7 +205,6 @@ func (c *channel) ringGroup(d dialString, legs []*attempt) (*channel, string) {
 			for _, a := range legs {
 				c.bury(a)
 			}
-			c.set("last_bridge_hangup_cause", why)
 			return nil, why
 		}
 		if !now.Before(next) {
@@ -271,8 +271,10 @@ func (c *channel) advance(a *attempt, now time.Time, next *time.Time) *channel {
 		if e.SIP != 0 {
 			b.setInt("sip_term_status", e.SIP)
 			b.set("proto_specific_hangup_cause", "sip:"+strconv.Itoa(e.SIP))
+			b.setInt("sip_invite_failure_status", e.SIP)
+			b.set("sip_hangup_disposition", string(refusedBy))
 		}
-		b.hangup(e.Refuses, refused)
+		b.hangup(e.Refuses, refusedBy)
 		c.bury(a)
 		return nil
 	}
@@ -313,7 +315,6 @@ func (c *channel) bury(a *attempt) {
 	}
 	a.over = true
 	b := a.b
-	c.inherit(b)
 	if !b.threaded {
 		b.finish()
 	}
@@ -321,9 +322,6 @@ func (c *channel) bury(a *attempt) {
 
 // inherit sets the caller's variables that tell how a B leg ended.
 func (c *channel) inherit(b *channel) {
-	if b.cause == "LOSE_RACE" {
-		return
-	}
 	if status := b.endpoint.SIP; status != 0 && b.answered.IsZero() && b.cause == b.endpoint.Refuses {
 		c.setInt("sip_invite_failure_status", status)
 		c.set("sip_invite_failure_phrase", sipPhrases[status])

@@ -103,7 +103,7 @@ func (s *Switch) Call(ctx context.Context, call Call) (*Phone, error) {
 	c.callVariables(call)
 	p := &Phone{s: s, c: c, answered: make(chan struct{}), done: make(chan struct{})}
 	c.phone = p
-	c.state = "CS_EXECUTE"
+	c.state, c.call = "CS_EXECUTE", "RINGING"
 	c.fire("CHANNEL_CREATE", nil)
 	s.running.Add(1)
 	go c.run()
@@ -252,8 +252,8 @@ func (c *channel) legVariables(caller *channel) {
 	list := []header{
 		{"direction", "outbound"}, {"is_outbound", "true"}, {"uuid", c.uuid},
 		{"session_id", fmt.Sprint(c.s.sessions)}, {"sip_local_network_addr", "127.0.0.1"},
-		{"sip_profile_name", "internal"}, {"text_media_flow", "disabled"}, {"channel_name", c.name},
-		{"sip_destination_url", "sip:" + number}, {"sip_cid_type", "rpid"}, {"max_forwards", "69"},
+		{"sip_profile_name", "internal"}, {"text_media_flow", "disabled"},
+		{"video_media_flow", "inactive"}, {"channel_name", c.name}, {"sip_destination_url", "sip:" + number}, {"sip_cid_type", "rpid"}, {"max_forwards", "69"},
 		{"originator_codec", "PCMU@8000h@20i"}, {"originator", caller.uuid}, {"signal_bond", caller.uuid},
 		{"call_uuid", caller.uuid}, {"originate_early_media", "true"}, {"originating_leg_uuid", caller.uuid},
 		{"originate_endpoint", "sofia"}, {"sip_to_user", number}, {"sip_from_user", c.profile.number},

@@ -236,4 +236,3 @@ func TestQueueRunsWithoutTicks(t *testing.T) {
 		}
 	})
 }
-
