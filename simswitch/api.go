@@ -178,11 +178,11 @@ func (s *Switch) apiSchedHangup(args string) string {
 func (s *Switch) apiBridge(args string) string {
 	words := strings.Fields(args)
 	a, b := s.channels[part(words, 0)], s.channels[part(words, 1)]
-	if a == nil || b == nil || a == b || a.dead() || b.dead() {
+	if a == nil || b == nil || a == b || !a.ready() || !b.ready() || a.leg != nil || b.leg != nil {
 		return "-ERR Invalid uuid\n"
 	}
+	a.leave(b.uuid)
+	b.leave(a.uuid)
 	a.meet, b.seized = b, a
-	b.take(a.uuid)
-	a.take(b.uuid)
 	return "+OK " + b.uuid + "\n"
 }

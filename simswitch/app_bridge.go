@@ -120,7 +120,7 @@ func (c *channel) talk(b *channel) {
 	if endKey == "" {
 		endKey = bEndKey
 	}
-	for c.ready() && !b.dead() && !b.taken {
+	for c.ready() && !c.lost(b) {
 		now := time.Now()
 		if !update.IsZero() && !now.Before(update) {
 			c.updateCall(b)
@@ -148,7 +148,7 @@ func (c *channel) talk(b *channel) {
 				continue
 			}
 		}
-		f := frames{until: next, deaf: true, done: func() bool { return b.dead() || b.taken || b.stirred(now) }}
+		f := frames{until: next, deaf: true, done: func() bool { return c.lost(b) || b.stirred(now) }}
 		f.key = func(digit byte) bool {
 			if b.leg != nil {
 				b.leg.Heard += string(digit)
@@ -159,6 +159,14 @@ func (c *channel) talk(b *channel) {
 			return
 		}
 	}
+}
+
+// lost tells whether b no longer talks to c.
+func (c *channel) lost(b *channel) bool {
+	if b.leg == nil {
+		return b.dead() || b.seized != c
+	}
+	return b.dead() || b.taken
 }
 
 // stirred tells whether something of a B leg is due that its caller's goroutine does for it.
@@ -173,7 +181,9 @@ func (b *channel) stirred(since time.Time) bool {
 func (c *channel) part(b *channel) {
 	switch {
 	case b.leg == nil: // it has a goroutine, in listen
-		b.seized = nil
+		if b.seized == c {
+			b.seized = nil
+		}
 		b.poke()
 	case b.dead():
 	case b.taken:
@@ -218,11 +228,11 @@ func runIntercept(c *channel, arg string) {
 		id = part(a, 1)
 	}
 	b := c.s.channels[id]
-	if b == nil || b == c || b.dead() || b.leg != nil {
+	if b == nil || b == c || !b.ready() || b.leg != nil {
 		return
 	}
 	c.answer()
+	b.leave(c.uuid)
 	b.seized = c
-	b.take(c.uuid)
 	c.join(b)
 }

@@ -80,6 +80,9 @@ func (c *channel) scheduleHangup(when, cause string) {
 	}
 	c.hangAt, c.hangCause, c.hangBy = time.Unix(at, 0), name, hungUpBySwitch
 	c.poke()
+	if c.owner != nil {
+		c.owner.poke()
+	}
 }
 
 // park holds the channel without anything to hear. Under a socket it fails at once, for the socket parks it already.

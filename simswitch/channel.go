@@ -271,18 +271,29 @@ func (c *channel) hangup(cause string, by ender) {
 	}
 }
 
-// take is somebody else taking the channel away: its socket loses control of it.
+// take is somebody else sending the channel to another extension: its socket loses control of it.
 func (c *channel) take(where string) {
 	if !c.ready() {
 		return
 	}
-	c.taken = true
-	c.trace(KindTransfer, where)
-	if target, _, _ := strings.Cut(where, " "); target != "" && c.seized == nil && c.meet == nil {
+	c.leave(where)
+	if target, _, _ := strings.Cut(where, " "); target != "" {
 		c.profile.destination = target
 	}
+}
+
+// leave makes the channel stop what it does; follow decides what comes next.
+func (c *channel) leave(where string) {
+	c.taken = true
+	c.trace(KindTransfer, where)
 	c.flush()
 	c.poke()
+	for _, x := range []*channel{c.owner, c.seized} {
+		if x != nil {
+			x.poke()
+		}
+	}
+	c.seized = nil
 }
 
 func (c *channel) flush() {
@@ -347,7 +358,6 @@ func (c *channel) follow() {
 // listen is a channel that was intercepted or bridged from outside, until the two part.
 func (c *channel) listen(a *channel) {
 	c.pump(frames{done: func() bool { return c.seized != a }, deaf: true})
-	c.seized = nil
 }
 
 // finish reports the end of a channel: billing variables, CHANNEL_HANGUP_COMPLETE, the sockets' notices.
