@@ -1,0 +1,3 @@
+package twiml
+
+func parseDial(e *element) verb { return &unknown{name: "Dial"} }
