@@ -37,15 +37,15 @@ type channel struct {
 	kind     string   // Other-Type of its events
 
 	created, answered, progressed, earlyMedia, bridged, hungup time.Time
-	state                                                      string // CS_EXECUTE …
-	call                                                       string // RINGING, EARLY, ACTIVE …
-	cause                                                      string // hangup cause; "": it lives
-	ender                                                      ender
-	sip                                                        int  // final SIP status sent before an answer
-	taken                                                      bool // somebody took the channel away: CF_TRANSFER
-	cut                                                        bool // its socket closed with socket_resume: what runs is cut off
-	wake                                                       chan struct{}
-	ended                                                      chan struct{} // closed when nothing more happens to it
+
+	state string // CS_EXECUTE …
+	call  string // Channel-Call-State: RINGING, EARLY, ACTIVE …
+	cause string // hangup cause; "": it lives
+	ender ender
+	sip   int           // final SIP status sent before an answer
+	taken bool          // somebody took the channel away: CF_TRANSFER
+	cut   bool          // its socket closed with socket_resume: what runs is cut off
+	wake  chan struct{} // capacity 1; a full one is as good as another poke
 
 	session          *listener // the socket action that runs
 	listeners        []*listener
@@ -54,7 +54,6 @@ type channel struct {
 	depth            int       // messages that run
 	halted           bool      // CF_STOP_BROADCAST
 	breakAt          time.Time // CF_BREAK, since when; zero: not set
-	breakAll         bool
 	lastApp, lastArg string
 
 	keys      []key     // of the caller, heard or still to come, by time
@@ -63,20 +62,20 @@ type channel struct {
 	dialled   string    // keys taken so far
 	says      []span    // when the caller is heard
 	noRTP     bool
-	hangAt    time.Time // sched_hangup, or the end of a B leg's patience
+	hangAt    time.Time // sched_hangup, or the end of a B leg's patience; zero: none
 	hangCause string
 	hangBy    ender
 	late      bool // its scheduled hangup came while an application ran, which did not see it
 
 	recordings []*recording
 	room       *member
-	seized     *channel   // who talks to this channel after taking it from what it did
-	meet       *channel   // whom this channel is to talk to after it was taken away: uuid_bridge
-	consumes   string     // the queue whose callers this channel waits for
-	threaded   bool       // this B leg has a goroutine
-	losers     []*channel // legs that lost the race and are not finished
+	seized     *channel // who talks to this channel after taking it from what it did
+	meet       *channel // whom this channel is to talk to after it was taken away: uuid_bridge
+	consumes   string   // the queue whose callers this channel waits for
 	endpoint   Endpoint
-	confirmed  bool // this B leg agreed to be bridged
+	threaded   bool       // this B leg has a goroutine
+	confirmed  bool       // this B leg agreed to be bridged
+	losers     []*channel // legs that lost the race and are not finished
 }
 
 // profile is a caller profile: who calls whom.
@@ -108,7 +107,7 @@ func (s *Switch) newChannel(id, name string, outbound bool) *channel {
 	s.sessions++
 	c := &channel{
 		s: s, uuid: id, name: name, outbound: outbound, created: time.Now(),
-		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1),
 	}
 	s.channels[id] = c
 	return c
@@ -305,16 +304,13 @@ func (c *channel) flush() {
 	c.messages = nil
 }
 
-// stop is uuid_break. A message's application is stopped, and whatever comes after it is untouched.
+// stop is uuid_break: what runs is stopped, and with all the queue is dropped. With nothing running nothing happens,
+// for each application begins by forgetting breaks.
 func (c *channel) stop(all bool) {
 	if all {
 		c.flush()
 	}
-	if c.depth > 0 {
-		c.halted, c.breakAll = true, false
-	} else {
-		c.breakAll = all
-	}
+	c.halted = c.depth > 0
 	c.breakAt = time.Now()
 	c.poke()
 }
@@ -375,7 +371,6 @@ func (c *channel) finish() {
 		l.notice()
 	}
 	delete(c.s.channels, c.uuid)
-	close(c.ended)
 }
 
 // bill sets the variables that only CHANNEL_HANGUP_COMPLETE has. Source: switch_channel.c

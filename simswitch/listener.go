@@ -31,7 +31,7 @@ type listener struct {
 	filters     []header
 	mine        bool // myevents
 	finished    bool // no more commands: the socket action ends
-	out         []byte
+	out         net.Buffers
 	closing     bool // close when out is written
 	flushed     chan struct{}
 	routes      []string
@@ -168,7 +168,7 @@ func (l *listener) write() {
 		l.s.mu.Unlock()
 		if len(b) > 0 {
 			l.conn.SetWriteDeadline(time.Now().Add(writeLimit))
-			if _, err := l.conn.Write(b); err != nil {
+			if _, err := b.WriteTo(l.conn); err != nil {
 				l.conn.SetReadDeadline(time.Unix(1, 0)) // the reader ends the session
 				if closing {
 					return
@@ -182,12 +182,14 @@ func (l *listener) write() {
 	}
 }
 
-// send queues a frame. After the goodbye there is no more.
-func (l *listener) send(frame []byte) {
+// send queues a frame, given in parts that nobody changes any more. After the goodbye there is no more.
+func (l *listener) send(frame ...[]byte) {
 	if l.closing {
 		return
 	}
-	l.s.trace(Trace{Kind: KindFrameOut, Call: l.c.uuid, Raw: frame})
+	if l.s.config.Trace != nil {
+		l.s.trace(Trace{Kind: KindFrameOut, Call: l.c.uuid, Raw: slices.Concat(frame...)})
+	}
 	l.out = append(l.out, frame...)
 	select {
 	case l.flushed <- struct{}{}:
@@ -278,8 +280,7 @@ func (l *listener) offer(e *event) {
 		return
 	}
 	text := e.render()
-	frame := fmt.Appendf(make([]byte, 0, len(text)+64), "Content-Length: %d\nContent-Type: text/event-plain\n\n", len(text))
-	l.send(append(frame, text...))
+	l.send(fmt.Appendf(nil, "Content-Length: %d\nContent-Type: text/event-plain\n\n", len(text)), text)
 }
 
 // channelDown is the hangup of the channel: a connection that does not linger is closed at once, so that it misses
