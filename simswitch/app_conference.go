@@ -45,7 +45,6 @@ func runConference(c *channel, arg string) {
 	s.members++
 	m := &member{c: c, id: s.members, room: room, flags: strings.FieldsFunc(flags, func(r rune) bool { return r == '|' || r == ',' })}
 	room.members = append(room.members, m)
-	c.room = m
 	c.set("conference_name", name)
 	c.set("app_session_uuid", room.uuid)
 	c.set("conference_member_id", strconv.Itoa(m.id))
@@ -60,7 +59,6 @@ func runConference(c *channel, arg string) {
 	c.pump(frames{key: func(byte) bool { return false }, done: func() bool { return m.kicked }, deaf: true})
 
 	room.members = slices.DeleteFunc(room.members, func(x *member) bool { return x == m })
-	c.room = nil
 	m.fire("del-member")
 	if m.has("endconf") {
 		for _, x := range room.members {

@@ -68,7 +68,6 @@ type channel struct {
 	late      bool // its scheduled hangup came while an application ran, which did not see it
 
 	recordings []*recording
-	room       *member
 	seized     *channel // who talks to this channel after taking it from what it did
 	meet       *channel // whom this channel is to talk to after it was taken away: uuid_bridge
 	consumes   string   // the queue whose callers this channel waits for
