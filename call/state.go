@@ -3,7 +3,11 @@
 // no network; it belongs to the goroutine that owns the call.
 package call
 
-import "strings"
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
 
 // Address is user@host of a SIP header.
 type Address struct {
@@ -63,10 +67,15 @@ func (s *State) StoreDigits(name, digits string) {
 	s.Collections[name] = digits
 }
 
+// maxDigits is how many digits a collection takes that were pressed during prompts; what comes later is dropped. Every
+// request carries them in its address.
+const maxDigits = 500
+
 // AppendDigits adds digits that were pressed during a prompt to the default collection; none changes nothing.
 func (s *State) AppendDigits(digits string) {
-	if digits != "" {
-		s.StoreDigits(DefaultCollection, s.Collections[DefaultCollection]+digits)
+	before := s.Collections[DefaultCollection]
+	if digits = digits[:min(len(digits), max(0, maxDigits-len(before)))]; digits != "" {
+		s.StoreDigits(DefaultCollection, before+digits)
 	}
 }
 
@@ -92,6 +101,14 @@ func (s *State) SetChannelVar(name, value string) {
 		s.ChannelVars = map[string]string{}
 	}
 	s.ChannelVars[name] = value
+}
+
+// UnmarshalJSON restores a call. Numbers among its variables stay as they were written.
+func (s *State) UnmarshalJSON(body []byte) error {
+	type plain State
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	return decoder.Decode((*plain)(s))
 }
 
 // Name is the caller's name as it is told to others. Source: pivot.md 6.1.

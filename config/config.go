@@ -7,18 +7,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-viper/mapstructure/v2"
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/rawbytes"
-	"github.com/knadh/koanf/v2"
-	"github.com/sirupsen/logrus"
 
 	"fspivot/dialplan"
 	"fspivot/egress"
@@ -105,8 +98,8 @@ func Default() Config {
 		Store:          "sqlite:fspivot.db",
 		Accounts:       "configs/accounts",
 		DefaultAccount: "demo",
-		Pivot: Pivot{RequestTimeoutMS: 5000, Blocked: []string{"127.0.0.1/32", "0.0.0.0/32", "localhost"}, MaxBodyBytes: 1 << 20,
-			MaxRequests: 1000, HangupAnswers: true, DialAnswers: true, UnknownVerb: "skip"},
+		Pivot: Pivot{RequestTimeoutMS: 5000, Blocked: []string{"127.0.0.1/32", "0.0.0.0/32", "localhost"},
+			MaxBodyBytes: 1 << 20, MaxRequests: 1000, HangupAnswers: true, DialAnswers: true, UnknownVerb: "skip"},
 		Media: Media{Dir: "media", Recordings: "recordings", TTS: TTS{Engine: "flite", Voice: "slt"}},
 		Dial: Dial{Resources: []Resource{{Match: `^\+?\d{7,15}$`, Dial: "sofia/gateway/carrier/{number}"}},
 			Device: "user/{username}@{realm}", SIP: "sofia/external/{uri}"},
@@ -114,143 +107,125 @@ func Default() Config {
 	}
 }
 
-// Prefix begins the environment variables: esl.listen is FSPIVOT_ESL_LISTEN. Lists are separated by commas.
-const Prefix = "FSPIVOT_"
-
-// Load reads the file, "" for none, and the environment over it, and checks all. The error lists every fault.
-func Load(file string, environment []string) (Config, error) {
-	c := Default()
-	if file != "" {
-		body, err := os.ReadFile(file)
-		if err != nil {
-			return c, fmt.Errorf("configuration: %w", err)
-		}
-		return Parse(file, body, environment)
-	}
-	return Parse("", nil, environment)
-}
-
-// Parse is Load with the file's content.
-func Parse(name string, body []byte, environment []string) (Config, error) {
-	c := Default()
-	k := koanf.New(".")
-	if len(body) > 0 {
-		if err := k.Load(rawbytes.Provider(body), yaml.Parser()); err != nil {
-			return c, fmt.Errorf("configuration %s: %w", name, err)
-		}
-	}
-	keys := settingKeys()
-	var unknown []error
-	provider := env.Provider(".", env.Opt{
-		Prefix:      Prefix,
-		EnvironFunc: func() []string { return environment },
-		TransformFunc: func(variable, value string) (string, any) {
-			name := strings.TrimPrefix(variable, Prefix)
-			key, ok := keys[name]
-			if !ok {
-				if name == "FREESWITCH" { // of the tests on a real switch
-					return "", nil
-				}
-				unknown = append(unknown, fmt.Errorf("environment variable %s: there is no such setting", variable))
-				return "", nil
-			}
-			return key, value
-		},
-	})
-	if err := k.Load(provider, nil); err != nil {
-		return c, fmt.Errorf("configuration: environment: %w", err)
-	}
-	err := k.UnmarshalWithConf("", nil, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
-		Result: &c, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true, ZeroFields: true,
-		DecodeHook: mapstructure.StringToSliceHookFunc(","),
-	}})
-	if err != nil {
-		unknown = append(unknown, fmt.Errorf("configuration %s: %w", name, err))
-	}
-	return c, errors.Join(errors.Join(unknown...), c.Check())
-}
-
-// settingKeys gives the setting of each environment variable's name: every key but lists of objects and maps.
-func settingKeys() map[string]string {
-	keys := map[string]string{}
-	var walk func(t reflect.Type, path string)
-	walk = func(t reflect.Type, path string) {
-		for i := range t.NumField() {
-			field := t.Field(i)
-			key := path + field.Tag.Get("koanf")
-			switch kind := field.Type.Kind(); {
-			case kind == reflect.Struct:
-				walk(field.Type, key+".")
-			case kind == reflect.Map, kind == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:
-			default:
-				keys[strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = key
-			}
-		}
-	}
-	walk(reflect.TypeFor[Config](), "")
-	return keys
-}
-
-// Check tells every setting that cannot be used.
+// Check tells every setting that cannot be used; the error joins an *Error for each.
 func (c Config) Check() error {
 	var faults []error
 	fault := func(key string, err error) {
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", key, err))
+		for _, e := range flatten(err) {
+			faults = append(faults, &Error{Key: key, Err: e})
 		}
 	}
-	_, _, err := net.SplitHostPort(c.ESL.Listen)
-	fault("esl.listen", err)
-	_, err = c.ESL.Peers()
+	fault("esl.listen", checkAddress(c.ESL.Listen))
+	_, err := c.ESL.Peers()
 	fault("esl.allow", err)
-	fault("http.listen", c.HTTP.check())
-	if n := c.Pivot.RequestTimeoutMS; n < 1 || n > 5000 {
-		fault("pivot.request_timeout_ms", fmt.Errorf("%d is not between 1 and 5000", n))
+	if n := c.ESL.DrainSeconds; n < 0 {
+		fault("esl.drain_seconds", fmt.Errorf("%d is below 0", n))
 	}
-	if n := c.Pivot.MaxBodyBytes; n < 1 {
-		fault("pivot.max_body_bytes", fmt.Errorf("%d is not a size", n))
+	c.HTTP.check(fault)
+	if !strings.HasPrefix(c.Store, "sqlite:") && !strings.HasPrefix(c.Store, "postgres://") {
+		fault("store", errors.New("it must begin with sqlite: or postgres://")) // unquoted: it may hold a password
 	}
-	if u := c.Pivot.UnknownVerb; u != "skip" && u != "hangup" {
-		fault("pivot.unknown_verb", fmt.Errorf("%q is neither skip nor hangup", u))
+	folders := map[string]string{"accounts": c.Accounts, "media.dir": c.Media.Dir, "media.recordings": c.Media.Recordings}
+	for key, folder := range folders {
+		if strings.TrimSpace(folder) == "" {
+			fault(key, errors.New("the folder has no name"))
+		}
 	}
-	_, err = c.Pivot.Policy()
-	fault("pivot.blocked", err)
-	_, err = dialplan.ParseVoice(c.Media.TTS.Engine, c.Media.TTS.Voice)
-	fault("media.tts", err)
-	_, err = c.Dial.Parse()
-	fault("dial", err)
-	_, err = logrus.ParseLevel(c.Log.Level)
-	fault("log.level", err)
+	if a := c.DefaultAccount; strings.ContainsAny(a, `/\`) || strings.HasPrefix(a, ".") {
+		fault("default_account", fmt.Errorf("%q is no account's folder", a))
+	}
+	c.Pivot.check(fault)
+	c.Media.TTS.check(fault)
+	c.Dial.check(fault)
+	if l := c.Log.Level; !slices.Contains(levels, l) {
+		fault("log.level", fmt.Errorf("%q is none of %s", l, strings.Join(levels, ", ")))
+	}
 	if f := c.Log.Format; f != "text" && f != "json" {
 		fault("log.format", fmt.Errorf("%q is neither text nor json", f))
 	}
+	slices.SortStableFunc(faults, func(x, y error) int { return strings.Compare(x.(*Error).Key, y.(*Error).Key) })
 	return errors.Join(faults...)
+}
+
+var levels = []string{"debug", "info", "warn", "error"}
+
+// checkAddress takes host:port, host maybe empty, port a number.
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not host:port", address)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q: the port is not a number below 65536", address)
+	}
+	return nil
 }
 
 // Peers are the networks that may connect.
 func (e ESL) Peers() ([]netip.Prefix, error) {
 	var list []netip.Prefix
+	var faults []error
 	for _, s := range e.Allow {
 		p, err := netip.ParsePrefix(strings.TrimSpace(s))
 		if err != nil {
-			return nil, fmt.Errorf("%q is not a network such as 10.0.0.0/8", s)
+			faults = append(faults, fmt.Errorf("%q is not a network such as 10.0.0.0/8", s))
+			continue
 		}
 		list = append(list, p.Masked())
 	}
-	return list, nil
+	return list, errors.Join(faults...)
 }
 
-func (h HTTP) check() error {
-	host, _, err := net.SplitHostPort(h.Listen)
-	if err != nil {
-		return err
+func (h HTTP) check(fault func(string, error)) {
+	for _, r := range h.AuthToken {
+		if r <= ' ' || r >= 0x7f {
+			fault("http.auth_token", errors.New("a token has no blanks, and only ASCII characters")) // never shown
+			break
+		}
 	}
+	if err := checkAddress(h.Listen); err != nil {
+		fault("http.listen", err)
+		return
+	}
+	host, _, _ := net.SplitHostPort(h.Listen)
 	address, err := netip.ParseAddr(host)
-	local := host == "localhost" || err == nil && address.IsLoopback()
+	local := strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
 	if !local && h.AuthToken == "" {
-		return fmt.Errorf("%s is not a loopback address: set http.auth_token", h.Listen)
+		fault("http.listen", fmt.Errorf("%s is not a loopback address: set http.auth_token", h.Listen))
 	}
-	return nil
+}
+
+func (p Pivot) check(fault func(string, error)) {
+	if n := p.RequestTimeoutMS; n < 1 || n > 5000 {
+		fault("pivot.request_timeout_ms", fmt.Errorf("%d is not between 1 and 5000", n))
+	}
+	_, err := egress.NewPolicy(p.Blocked, nil)
+	fault("pivot.blocked", err)
+	_, err = egress.NewPolicy(nil, p.Allowed)
+	fault("pivot.allowed", err)
+	if n := p.MaxBodyBytes; n < 1 {
+		fault("pivot.max_body_bytes", fmt.Errorf("%d is not a size", n))
+	}
+	if n := p.MaxRequests; n < 1 {
+		fault("pivot.max_requests", fmt.Errorf("%d is below 1", n))
+	}
+	if u := p.UnknownVerb; u != "skip" && u != "hangup" {
+		fault("pivot.unknown_verb", fmt.Errorf("%q is neither skip nor hangup", u))
+	}
+}
+
+func (t TTS) check(fault func(string, error)) {
+	_, err := dialplan.ParseVoice(t.Engine, t.Voice)
+	fault("media.tts", err)
+	for name, voice := range t.Voices {
+		engine, inner, both := strings.Cut(voice, "/")
+		if !both {
+			engine, inner = t.Engine, voice
+		}
+		if _, err := dialplan.ParseVoice(engine, inner); err != nil {
+			fault("media.tts.voices."+name, err)
+		}
+	}
 }
 
 // Policy is what requests may reach.
@@ -272,27 +247,36 @@ type Route struct {
 	Dial  dialplan.Template
 }
 
-// Parse makes routes of the settings.
+// Parse makes routes of settings.
 func (d Dial) Parse() (Routes, error) {
-	var r Routes
 	var faults []error
+	routes := d.parse(func(key string, err error) { faults = append(faults, fmt.Errorf("%s: %w", key, err)) })
+	return routes, errors.Join(faults...)
+}
+
+func (d Dial) check(fault func(string, error)) { d.parse(fault) }
+
+func (d Dial) parse(fault func(string, error)) Routes {
+	var r Routes
+	template := func(key, text string, names ...string) dialplan.Template {
+		t, err := dialplan.ParseTemplate(text, names...)
+		if err != nil {
+			fault(key, err)
+		}
+		return t
+	}
 	for i, resource := range d.Resources {
+		key := fmt.Sprintf("dial.resources[%d]", i)
 		match, err := regexp.Compile(resource.Match)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("resources[%d].match: %w", i, err))
+		switch {
+		case err != nil:
+			fault(key+".match", err)
+		case resource.Match == "":
+			fault(key+".match", errors.New("it is empty, which would match everything"))
 		}
-		template, err := dialplan.ParseTemplate(resource.Dial, "number")
-		if err != nil {
-			faults = append(faults, fmt.Errorf("resources[%d].dial: %w", i, err))
-		}
-		r.Resources = append(r.Resources, Route{match, template})
+		r.Resources = append(r.Resources, Route{match, template(key+".dial", resource.Dial, "number")})
 	}
-	var err error
-	if r.Device, err = dialplan.ParseTemplate(d.Device, "username", "realm"); err != nil {
-		faults = append(faults, fmt.Errorf("device: %w", err))
-	}
-	if r.SIP, err = dialplan.ParseTemplate(d.SIP, "uri"); err != nil {
-		faults = append(faults, fmt.Errorf("sip: %w", err))
-	}
-	return r, errors.Join(faults...)
+	r.Device = template("dial.device", d.Device, "username", "realm")
+	r.SIP = template("dial.sip", d.SIP, "uri")
+	return r
 }

@@ -98,7 +98,10 @@ func (s scene) play(ctx context.Context, w io.Writer, colour bool, version strin
 		return err
 	}
 	serve, stop := context.WithCancel(ctx)
-	running.Go(func() { _ = pivot.Serve(serve, calls) })
+	var serving sync.WaitGroup
+	var fault error
+	serving.Go(func() { fault = pivot.Serve(serve, calls) })
+	defer serving.Wait()
 	defer stop()
 
 	ear := &ear{keys: s.keys, typed: make(chan string, 16)}
@@ -128,8 +131,9 @@ func (s scene) play(ctx context.Context, w io.Writer, colour bool, version strin
 			return fmt.Errorf("the call did not end: %w", context.Cause(ctx))
 		}
 	}
-	stop()
-	return errors.Join(
+	stop() // the call is over: what the service still has to say of it comes before the verdict
+	serving.Wait()
+	return errors.Join(fault,
 		differs("requests", s.requests, web.seen()),
 		differs("spoken", s.spoken, ear.spoken()),
 		differs("end", []string{"NORMAL_CLEARING"}, []string{phone.Ended().Cause}))

@@ -29,7 +29,7 @@ var scenes = []scene{
 			{"module": "collect_dtmf", "data": {"max_digits": 4, "collection_name": "code"}, "children": {"_":
 			{"module": "pivot", "data": {"voice_url": "%s/code"}, "children": {"_": {"module": "tts", "data": {"text": "The office is closed."}}}}}}}}}`,
 		keys:     []press{{"Type your four digit code.", "0815"}},
-		requests: []string{"/code Digits[code]=0815", "/again Custom-Application-Vars[tier]=gold"},
+		requests: []string{"/code Digits[code]=0815", "/again Custom-Application-Vars[tier]=gold Digits[code]=0815"},
 		spoken:   []string{"Type your four digit code.", "Welcome, gold customer.", "Goodbye."},
 	},
 }

@@ -6,41 +6,56 @@ import (
 	"net/url"
 	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 )
 
-// Number is a dialled number or the user part of an address: digits, letters and + * # . _ -.
+// Number is a dialled number or the user part of an address: digits, letters and + * # . _ -, no - in front.
 type Number string
 
-// ParseNumber takes a number from foreign text; blanks, dots, dashes and brackets between digits are dropped.
+// ParseNumber takes a number from foreign text. Blanks and brackets are dropped, and dashes too where the rest is digits
+// and a +: "+1 (415) 555-2671".
 func ParseNumber(s string) (Number, error) {
 	s = strings.NewReplacer(" ", "", "(", "", ")", "").Replace(strings.TrimSpace(s))
-	if s == "" || len(s) > 64 || !only(s, "+*#._-") {
-		return "", fmt.Errorf("number %q: digits, letters and + * # . _ - may be used", s)
+	if strings.Trim(s, "0123456789+-") == "" {
+		s = strings.ReplaceAll(s, "-", "")
+	}
+	if s == "" || len(s) > maxUser || !only(s, userMarks) {
+		return "", fmt.Errorf("number %q: up to %d digits, letters and + * # . _ - may be used", clip(s), maxUser)
+	}
+	if s[0] == '-' {
+		return "", fmt.Errorf("number %q begins with -, which the switch may read as an option", clip(s))
 	}
 	return Number(s), nil
 }
 
+const (
+	maxUser   = 128
+	userMarks = "+*#._-"
+	invalid   = "invalid"
+)
+
+// word is the number, or a word that nobody has as a number where a literal holds something else.
 func (n Number) word() string {
 	if p, err := ParseNumber(string(n)); err == nil {
 		return string(p)
 	}
-	return "invalid"
+	return invalid
 }
 
 // SIPURI is an address that was parsed: user@host[:port][;transport=…], with the headers of its query aside.
 type SIPURI struct {
-	Secure    bool // sips:
-	User      string
-	Host      string // name or address; IPv6 in brackets
-	Port      string
-	Transport string // "udp", "tcp", "tls" or ""
-	Headers   []Header
+	Secure    bool     // sips:
+	User      string   // 1–128 letters, digits and + * # . _ -
+	Host      string   // name or address; IPv6 in brackets
+	Port      string   // 1–65535; "": the default
+	Transport string   // "udp", "tcp", "tls" or ""; always "tls" with Secure
+	Headers   []Header // of the query
 }
 
 var (
 	hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\.?$`)
-	portForm = regexp.MustCompile(`^[0-9]{1,5}$`)
+	portForm = regexp.MustCompile(`^[1-9][0-9]{0,4}$`)
 )
 
 // ParseSIPURI takes `sip:user@host[:port][;transport=…][?X-Name=value&…]`, with or without the scheme, from foreign
@@ -48,8 +63,8 @@ var (
 // Source: twiml.md 4.7, Sip.
 func ParseSIPURI(s string) (uri SIPURI, refused []string, err error) {
 	rest := strings.TrimSpace(s)
-	if len(rest) > 1400 {
-		return uri, nil, fmt.Errorf("sip address of %d characters", len(rest))
+	if len(rest) > maxURI {
+		return uri, nil, fmt.Errorf("sip address of %d bytes, over %d", len(rest), maxURI)
 	}
 	switch scheme, after, ok := strings.Cut(rest, ":"); {
 	case ok && strings.EqualFold(scheme, "sip"):
@@ -61,13 +76,13 @@ func ParseSIPURI(s string) (uri SIPURI, refused []string, err error) {
 	rest, parameters, _ := strings.Cut(rest, ";")
 	user, host, ok := strings.Cut(rest, "@")
 	if !ok {
-		return uri, nil, fmt.Errorf("sip address %q has no user@host", clip(s))
+		return SIPURI{}, nil, fmt.Errorf("sip address %q has no user@host", clip(s))
 	}
-	if uri.User, err = url.PathUnescape(user); err != nil || uri.User == "" || len(uri.User) > 128 || !only(uri.User, "+*#._-") {
-		return uri, nil, fmt.Errorf("sip address: user %q: letters, digits and + * # . _ - may be used", clip(user))
+	if uri.User, err = url.PathUnescape(user); err != nil || !isUser(uri.User) {
+		return SIPURI{}, nil, fmt.Errorf("sip address: user %q: up to %d letters, digits and + * # . _ - may be used", clip(user), maxUser)
 	}
 	if uri.Host, uri.Port, err = parseHost(host); err != nil {
-		return uri, nil, err
+		return SIPURI{}, nil, err
 	}
 	for p := range strings.SplitSeq(parameters, ";") {
 		name, value, _ := strings.Cut(p, "=")
@@ -91,7 +106,7 @@ func ParseSIPURI(s string) (uri SIPURI, refused []string, err error) {
 		value, valueErr := url.QueryUnescape(value)
 		header, headerErr := ParseHeader(name, value)
 		total += len(name) + len(value)
-		if nameErr != nil || valueErr != nil || headerErr != nil || total >= 1024 {
+		if nameErr != nil || valueErr != nil || headerErr != nil || total >= maxHeaders {
 			refused = append(refused, clip(name))
 			continue
 		}
@@ -100,29 +115,29 @@ func ParseSIPURI(s string) (uri SIPURI, refused []string, err error) {
 	return uri, refused, nil
 }
 
+const (
+	maxURI     = 1400 // bytes of an address as it is written
+	maxHeaders = 1024 // bytes of the names and values of its headers
+)
+
+func isUser(s string) bool { return s != "" && len(s) <= maxUser && only(s, userMarks) }
+
 func parseHost(s string) (host, port string, err error) {
-	host = s
-	if strings.HasPrefix(s, "[") {
-		end := strings.IndexByte(s, ']')
-		if end < 0 {
-			return "", "", fmt.Errorf("sip address: host %q", clip(s))
-		}
-		a, err := netip.ParseAddr(s[1:end])
+	host, port, hasPort := strings.Cut(s, ":")
+	if inner, rest, ok := strings.Cut(strings.TrimPrefix(s, "["), "]"); ok && strings.HasPrefix(s, "[") {
+		a, err := netip.ParseAddr(inner)
 		if err != nil || a.Zone() != "" || !a.Is6() {
 			return "", "", fmt.Errorf("sip address: host %q is no IPv6 address", clip(s))
 		}
-		host, port = "["+a.String()+"]", strings.TrimPrefix(s[end+1:], ":")
-		if port == "" && s[end+1:] != "" || port != "" && !strings.HasPrefix(s[end+1:], ":") {
-			return "", "", fmt.Errorf("sip address: host %q", clip(s))
+		host = "[" + a.String() + "]"
+		if port, hasPort = strings.CutPrefix(rest, ":"); !hasPort && rest != "" {
+			return "", "", fmt.Errorf("sip address: %q stands behind the host", clip(rest))
 		}
-	} else {
-		host, port, _ = strings.Cut(s, ":")
-		if len(host) > 253 || !hostForm.MatchString(host) {
-			return "", "", fmt.Errorf("sip address: host %q is no host name or address", clip(s))
-		}
+	} else if len(host) > 253 || !hostForm.MatchString(host) {
+		return "", "", fmt.Errorf("sip address: host %q is no host name or address", clip(s))
 	}
-	if port != "" && !portForm.MatchString(port) {
-		return "", "", fmt.Errorf("sip address: port %q", clip(port))
+	if n, err := strconv.Atoi(port); hasPort && (err != nil || n > 65535 || !portForm.MatchString(port)) {
+		return "", "", fmt.Errorf("sip address: port %q is not of 1–65535", clip(port))
 	}
 	return host, port, nil
 }
@@ -130,13 +145,17 @@ func parseHost(s string) (host, port string, err error) {
 // word is user@host:port;transport=t, made of checked parts again so that a literal can't smuggle others in.
 func (u SIPURI) word() string {
 	host, port, err := parseHost(u.Host + portSuffix(u.Port))
-	if err != nil || u.User == "" || !only(u.User, "+*#._-") {
-		return "invalid@invalid.invalid"
+	if err != nil || !isUser(u.User) {
+		return invalid + "@invalid.invalid"
+	}
+	transport := u.Transport
+	if u.Secure {
+		transport = "tls"
 	}
 	s := u.User + "@" + host + portSuffix(port)
-	switch u.Transport {
+	switch transport {
 	case "udp", "tcp", "tls":
-		s += ";transport=" + u.Transport
+		s += ";transport=" + transport
 	}
 	return s
 }
@@ -148,7 +167,21 @@ func portSuffix(port string) string {
 	return ":" + port
 }
 
-func (u SIPURI) String() string { return u.word() }
+func (u SIPURI) scheme() string {
+	if u.Secure {
+		return "sips:"
+	}
+	return "sip:"
+}
+
+// String is the address as ParseSIPURI takes it.
+func (u SIPURI) String() string {
+	s := u.scheme() + u.word()
+	for i, h := range u.Headers {
+		s += string("?&"[min(i, 1)]) + url.QueryEscape(h.Name) + "=" + url.QueryEscape(h.Value.s)
+	}
+	return s
+}
 
 // Header is a SIP header that may be put on a leg's INVITE.
 type Header struct {
@@ -164,17 +197,20 @@ var sendable = map[string]bool{
 // ParseHeader takes a header from foreign text: X-… or one of the few others that twiml.md 4.7 lists. A value with a
 // line break is refused.
 func ParseHeader(name, value string) (Header, error) {
-	if !only(name, "-_") || len(name) > 64 || !strings.HasPrefix(strings.ToLower(name), "x-") && !sendable[strings.ToLower(name)] || strings.EqualFold(name, "x-") {
+	lower := strings.ToLower(name)
+	extension := strings.HasPrefix(lower, "x-") && lower != "x-"
+	if len(name) > 64 || !only(name, "-_") || !extension && !sendable[lower] {
 		return Header{}, fmt.Errorf("sip header %q may not be sent", clip(name))
 	}
-	if strings.ContainsAny(value, "\r\n\x00") || len(value) > 1024 {
-		return Header{}, fmt.Errorf("sip header %s: its value has a line break or is over 1024 bytes", name)
+	if strings.ContainsAny(value, "\r\n\x00") || len(value) > maxHeaders {
+		return Header{}, fmt.Errorf("sip header %s: its value has a line break or is over %d bytes", name, maxHeaders)
 	}
 	return Header{name, Foreign(value)}, nil
 }
 
 // A Template is how the configuration dials: text of the operator's with {number}, {uri}, {username}, {realm} in it,
-// such as "sofia/gateway/carrier/{number}".
+// such as "sofia/gateway/carrier/{number}". The endpoint of an address that is none, or of a zero Template, can't be
+// reached: nothing is dialled for it.
 type Template struct{ s string }
 
 var placeholder = regexp.MustCompile(`\{([a-z_]*)\}`)
@@ -192,7 +228,7 @@ func ParseTemplate(s string, allowed ...string) (Template, error) {
 		}
 	}
 	rest := placeholder.ReplaceAllString(s, "")
-	if s == "" || !strings.Contains(s, "/") || !only(rest, "/@:._-+*#;=%") {
+	if !strings.Contains(s, "/") || !only(rest, "/@:._-+*#;=%") || strings.Contains(rest, separatesGroups) {
 		return Template{}, fmt.Errorf("dial template %q: letters, digits and / @ : . _ - + * # ; = %% and placeholders may be used", s)
 	}
 	return Template{s}, nil
@@ -202,18 +238,35 @@ func ParseTemplate(s string, allowed ...string) (Template, error) {
 func (t Template) IsZero() bool { return t.s == "" }
 
 // Number fills {number} in.
-func (t Template) Number(n Number) Endpoint {
-	return Endpoint{address: strings.ReplaceAll(t.s, "{number}", n.word())}
-}
+func (t Template) Number(n Number) Endpoint { return t.fill("{number}", n.word()) }
 
 // URI fills {uri} in; the address's headers go to the leg.
 func (t Template) URI(u SIPURI) Endpoint {
-	return Endpoint{address: strings.ReplaceAll(t.s, "{uri}", u.word()), Headers: u.Headers}
+	e := t.fill("{uri}", u.word())
+	e.Headers = u.Headers
+	return e
 }
 
 // User fills {username} and {realm} in.
 func (t Template) User(username, realm Number) Endpoint {
-	return Endpoint{address: strings.NewReplacer("{username}", username.word(), "{realm}", realm.word()).Replace(t.s)}
+	return t.fill("{username}", username.word(), "{realm}", realm.word())
+}
+
+// separatesGroups stands between groups of legs, wherever in a dial string it is found. Source: FreeSWITCH 1.10.12
+// switch_types.h SWITCH_ENT_ORIGINATE_DELIM.
+const separatesGroups = ":_:"
+
+func (t Template) fill(oldNew ...string) Endpoint {
+	for _, word := range oldNew {
+		if word == invalid || strings.HasPrefix(word, invalid+"@") {
+			return Endpoint{}
+		}
+	}
+	address := strings.NewReplacer(oldNew...).Replace(t.s)
+	if strings.Contains(address, separatesGroups) || strings.ContainsAny(address, "{}") {
+		return Endpoint{}
+	}
+	return Endpoint{address: address}
 }
 
 // clip shortens foreign text for an error.

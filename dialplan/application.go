@@ -1,6 +1,9 @@
 package dialplan
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // An Application is something to run on a channel, with its argument as typed fields. Only this package makes kinds of
 // them, so that every argument is made here.
@@ -18,6 +21,13 @@ type needs interface{ needs() []Variable }
 // first, so that it can't be taken for a new result.
 type clears interface{ clears() []string }
 
+// void is implemented by applications that are nothing without one of their parts: the switch would hang up over some,
+// and crash over one. A void one is not sent and completes as dropped.
+type void interface{ void() bool }
+
+// describes is implemented by applications whose argument holds what nobody should read.
+type describes interface{ describe() string }
+
 // A Variable is a channel variable with its value. An empty value unsets it.
 type Variable struct {
 	Name  Name
@@ -27,16 +37,26 @@ type Variable struct {
 // variable is for our own names and values.
 func variable(name, value string) Variable { return Variable{Name{name}, Foreign(value)} }
 
-// Describe is an application as one line for people: the name and its argument.
+func (v Variable) assignment() string { return v.Name.word() + "=" + v.Value.s }
+
+// Describe is an application as one line for people: the name and its argument, without passwords.
 func Describe(a Application) string {
-	if arg := a.argument(); arg != "" {
-		return a.Name() + " " + string(arg)
+	arg := string(a.argument())
+	if d, ok := a.(describes); ok {
+		arg = d.describe()
+	}
+	if arg != "" {
+		return a.Name() + " " + arg
 	}
 	return a.Name()
 }
 
-// settings gives the shortest list of applications that sets vars: one multiset, and a set for each value whose
-// characters would split that list.
+// mostAtOnce is how many variables are set with one command. The switch takes 256 in multiset and 64 in
+// uuid_setvar_multi, and puts what is beyond into the last value.
+const mostAtOnce = 60
+
+// settings gives the shortest list of applications that sets vars: multisets, and a set for each value whose characters
+// would split that list.
 func settings(vars []Variable) []Application {
 	var list []Application
 	var plain []Variable
@@ -47,14 +67,29 @@ func settings(vars []Variable) []Application {
 			list = append(list, Set{v})
 		}
 	}
-	switch len(plain) {
-	case 0:
-	case 1:
-		list = append(list, Set{plain[0]})
-	default:
-		list = append(list, Multiset{plain})
+	for some := range slices.Chunk(plain, mostAtOnce) {
+		if len(some) == 1 {
+			list = append(list, Set{some[0]})
+		} else {
+			list = append(list, Multiset{some})
+		}
 	}
 	return list
+}
+
+// sets are the caller's channel variables that a sets.
+func sets(a Application) []Variable {
+	switch s := a.(type) {
+	case Set:
+		return []Variable{s.Variable}
+	case Multiset:
+		return s.Variables
+	case Export:
+		if !s.OnlyOther {
+			return []Variable{s.Variable}
+		}
+	}
+	return nil
 }
 
 // Set sets one channel variable.
@@ -67,11 +102,10 @@ type Set struct{ Variable }
 // Name implements Application.
 func (Set) Name() string { return "set" }
 
-func (s Set) argument() argument {
-	return argument(s.Variable.Name.s + "=" + s.Value.s)
-}
+func (s Set) argument() argument { return argument(s.assignment()) }
 
-// Multiset sets several channel variables; a value must not have ; or quotes (Set takes those).
+// Multiset sets several channel variables. Values with ; or quotes would split the list: the channel sends a Set for
+// each of those.
 //
 //	multiset ^^;a=1;b=two words
 //
@@ -86,10 +120,14 @@ func (m Multiset) argument() argument {
 	b.WriteString("^^")
 	for _, v := range m.Variables {
 		if v.Value.plain() {
-			b.WriteString(";" + v.Name.s + "=" + v.Value.s)
+			b.WriteString(";" + v.assignment())
 		}
 	}
 	return argument(b.String())
+}
+
+func (m Multiset) void() bool {
+	return !slices.ContainsFunc(m.Variables, func(v Variable) bool { return v.Value.plain() })
 }
 
 // Export sets a channel variable that legs bridged later get as well.
@@ -107,9 +145,8 @@ type Export struct {
 func (Export) Name() string { return "export" }
 
 func (e Export) argument() argument {
-	prefix := ""
 	if e.OnlyOther {
-		prefix = "nolocal:"
+		return argument("nolocal:" + e.assignment())
 	}
-	return argument(prefix + e.Variable.Name.s + "=" + e.Value.s)
+	return argument(e.assignment())
 }

@@ -2,6 +2,7 @@ package dialplan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,10 +21,16 @@ func (e *ExpansionError) Error() string {
 // wire is the gate that every argument passes on its way to the switch.
 func (a argument) wire(app string) (string, error) {
 	s := string(a)
-	if expandable(s) || strings.ContainsRune(s, 0) {
+	if expandable(s) || scoped(s) || strings.ContainsRune(s, 0) {
 		return "", &ExpansionError{Application: app, Argument: s}
 	}
 	return s, nil
+}
+
+// scoped tells whether s begins with %[name=value] or, with another separator, %;[…]: the switch sets those variables
+// before the application runs. Source: FreeSWITCH 1.10.12 switch_core_session_exec.
+func scoped(s string) bool {
+	return strings.HasPrefix(s, "%[") || len(s) > 2 && s[0] == '%' && s[2] == '['
 }
 
 // expandable tells whether the switch could come to see "${" in s. It also looks through the characters that an
@@ -104,23 +111,45 @@ func (v Value) plain() bool {
 	return !strings.ContainsAny(v.s, ";'\\^\"") && strings.TrimSpace(v.s) == v.s
 }
 
-// Name is a channel variable's name: letters, digits, "_", "-", ".".
+// Name is a channel variable's name, or a room's or a context's: letters, digits, "_", "-", ".".
 type Name struct{ s string }
 
-// ParseName takes a name of foreign text.
+// acting begins the names of variables whose value the switch runs, or reads as a list of others. Its names have no
+// case. Source: FreeSWITCH 1.10.12 switch_channel.c switch_channel_execute_on, switch_channel_api_on; mod_dptools;
+// switch_ivr_originate.c; switch_ivr_async.c.
+var acting = []string{
+	"_nolocal_", "api_", "bridge_export_vars", "bridge_pre_execute", "campon", "exec_", "execute_on_", "export_vars", "fsapi",
+	"group_confirm_", "hangup_after_", "hold_music", "record_post_process_", "ringback", "session_in_hangup_hook", "sip_api_on_",
+	"sip_execute_on_", "socket_resume", "temp_hold_music", "transfer_after_bridge", "transfer_ringback",
+}
+
+// ParseName takes a name of foreign text. Names that the switch acts upon, such as api_hangup_hook, are refused; there
+// are more than can be listed, so foreign names of variables belong behind a prefix.
 func ParseName(s string) (Name, error) {
 	if s == "" || len(s) > 128 {
-		return Name{}, fmt.Errorf("variable name %q is empty or over 128 characters", s)
+		return Name{}, fmt.Errorf("variable name %q is empty or over 128 characters", clip(s))
 	}
 	for _, r := range s {
 		if !isWord(r) && r != '-' && r != '.' {
 			return Name{}, fmt.Errorf("variable name %q has %q: letters, digits, _, - and . may be used", s, r)
 		}
 	}
+	lower := strings.ToLower(s)
+	if slices.ContainsFunc(acting, func(prefix string) bool { return strings.HasPrefix(lower, prefix) }) {
+		return Name{}, fmt.Errorf("variable name %q is one that the switch acts upon", s)
+	}
 	return Name{s}, nil
 }
 
 func (n Name) String() string { return n.s }
+
+// word keeps a zero Name from leaving a hole in a list of words.
+func (n Name) word() string {
+	if n.s == "" {
+		return "fspivot_unnamed"
+	}
+	return n.s
+}
 
 func isWord(r rune) bool {
 	return r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'

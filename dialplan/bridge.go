@@ -1,6 +1,7 @@
 package dialplan
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,21 +23,37 @@ type Endpoint struct {
 }
 
 // Address is what is dialled, for people and records.
-func (e Endpoint) Address() string { return e.address }
+func (e Endpoint) Address() string {
+	if e.address == "" {
+		return unreachable
+	}
+	return e.address
+}
 
-// unsafeInLeg are the characters that a leg's list of variables gives a meaning of its own, at one of the four levels
-// at which the switch splits it. Source: FreeSWITCH 1.10.12 switch_ivr_originate, switch_event_create_brackets.
-const unsafeInLeg = "'\\|[]{}<>$^~"
+// unreachable is what a zero Endpoint dials: the switch fails it with that cause, and rings nobody.
+const unreachable = "error/UNALLOCATED_NUMBER"
+
+// fitsLeg tells whether a value may stand in a leg's list of variables: the switch splits it at four levels, each with
+// characters of its own. Source: FreeSWITCH 1.10.12 switch_ivr_originate, switch_event_create_brackets,
+// switch_separate_string.
+func fitsLeg(value string) bool {
+	return !strings.ContainsAny(value, "'\\|[]{}^") && !strings.Contains(value, separatesGroups)
+}
 
 // dial is the leg as part of a dial string.
 //
 //	[^^~origination_uuid=…~leg_timeout=20~sip_h_X-Case=42]sofia/external/…
 func (e Endpoint) dial() string {
 	var vars []string
+	separator := "~"
 	set := func(name, value string) {
-		if value != "" && !strings.ContainsAny(value, unsafeInLeg) {
-			vars = append(vars, name+"="+value)
+		if value == "" || !fitsLeg(value) {
+			return
 		}
+		if strings.Contains(value, separator) {
+			separator = "\x1f" // a control character is never part of a Value
+		}
+		vars = append(vars, name+"="+value)
 	}
 	if id, err := uuid.Parse(e.UUID); err == nil {
 		set("origination_uuid", id.String())
@@ -47,7 +64,7 @@ func (e Endpoint) dial() string {
 	if e.Delay > 0 {
 		set("leg_delay_start", strconv.Itoa(wholeSeconds(e.Delay)))
 	}
-	if e.Username != "" && only(e.Username, "+*#._-@") {
+	if e.Username != "" && only(e.Username, userMarks+"@") {
 		set("sip_auth_username", e.Username)
 		set("sip_auth_password", e.Password.s)
 	}
@@ -61,15 +78,15 @@ func (e Endpoint) dial() string {
 		set("execute_on_answer", "sched_hangup +"+strconv.Itoa(wholeSeconds(e.Limit))+" "+string(AllottedTimeout))
 	}
 	if len(vars) == 0 {
-		return e.address
+		return e.Address()
 	}
-	return "[^^~" + strings.Join(vars, "~") + "]" + e.address
+	return "[^^" + separator + strings.Join(vars, separator) + "]" + e.Address()
 }
 
 // Sendable tells which of a leg's headers have values that cannot be written into a dial string.
 func (e Endpoint) Sendable() (refused []string) {
 	for _, h := range e.Headers {
-		if strings.ContainsAny(h.Value.s, unsafeInLeg) {
+		if !fitsLeg(h.Value.s) {
 			refused = append(refused, h.Name)
 		}
 	}
@@ -93,22 +110,32 @@ type Bridge struct {
 	CallerNumber     Value
 }
 
-// DefaultRingback is the tone that an answered caller hears while legs ring. Source: callflow-engine.md 14.
-const DefaultRingback = "%(2000,4000,440,480)"
-
 // Name implements Application.
 func (Bridge) Name() string { return "bridge" }
 
-func (b Bridge) argument() argument {
-	legs := make([]string, 0, len(b.Endpoints))
-	for _, e := range b.Endpoints {
+func (b Bridge) argument() argument { return argument(b.legs(b.Endpoints)) }
+
+func (b Bridge) legs(endpoints []Endpoint) string {
+	legs := make([]string, 0, len(endpoints))
+	for _, e := range endpoints {
 		legs = append(legs, e.dial())
 	}
 	separator := ","
 	if b.InTurn {
 		separator = "|"
 	}
-	return argument(strings.Join(legs, separator))
+	return strings.Join(legs, separator)
+}
+
+func (b Bridge) void() bool { return len(b.Endpoints) == 0 }
+
+// describe leaves the passwords out.
+func (b Bridge) describe() string {
+	list := slices.Clone(b.Endpoints)
+	for i := range list {
+		list[i].Password = Value{}
+	}
+	return b.legs(list)
 }
 
 func (b Bridge) needs() []Variable {
@@ -116,10 +143,7 @@ func (b Bridge) needs() []Variable {
 	if b.Timeout > 0 {
 		timeout = strconv.Itoa(wholeSeconds(b.Timeout))
 	}
-	ringback := b.Ringback.name
-	if ringback == "" {
-		ringback = DefaultRingback
-	}
+	ringback := b.Ringback.ringback()
 	return []Variable{
 		variable("continue_on_fail", "true"),
 		variable("hangup_after_bridge", "false"),
@@ -129,42 +153,90 @@ func (b Bridge) needs() []Variable {
 		variable("ignore_early_media", strconv.FormatBool(b.IgnoreEarlyMedia)),
 		variable("ringback", ringback),
 		variable("transfer_ringback", ringback),
-		variable("bridge_terminate_key", string(b.HangupKey)),
-		{Name{"effective_caller_id_name"}, b.CallerName},
-		{Name{"effective_caller_id_number"}, b.CallerNumber},
+		variable("bridge_terminate_key", string(b.HangupKey.keys())),
+		variable("effective_caller_id_name", callerName(b.CallerName)),
+		variable("effective_caller_id_number", callerNumber(b.CallerNumber)),
 	}
+}
+
+// callerName is a name that can stand in quotes in a From header: the switch puts it there as it is, and undoes %-escapes
+// first, so that %0D%0A would begin a header. Source: FreeSWITCH 1.10.12 mod_sofia check_decode, sofia_glue_do_invite.
+func callerName(v Value) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`"<>%`, r) {
+			return -1
+		}
+		return r
+	}, v.s))
+}
+
+// callerNumber is a number that can be the user of a From header.
+func callerNumber(v Value) string {
+	return strings.Map(func(r rune) rune {
+		if only(string(r), userMarks) {
+			return r
+		}
+		return -1
+	}, v.s)
 }
 
 func (Bridge) clears() []string {
 	return []string{
-		"originate_disposition", "originate_failed_cause", "DIALSTATUS", "endpoint_disposition", "last_bridge_to", "bridge_uuid",
-		"last_bridge_hangup_cause", "last_bridge_proto_specific_hangup_cause", "bridge_hangup_cause", "sip_invite_failure_status",
+		"originate_disposition", "originate_failed_cause", "originate_causes", "originated_legs", "DIALSTATUS", "endpoint_disposition",
+		"last_bridge_to", "bridge_uuid", "last_bridge_hangup_cause", "last_bridge_proto_specific_hangup_cause", "bridge_hangup_cause",
+		"sip_invite_failure_status",
 	}
 }
 
 // Bridged is what became of a Bridge.
 type Bridged struct {
-	Answered bool   // a far side answered and was joined
-	Cause    Cause  // why it was not, or why the far side went; never empty
-	Code     string // "sip:486", "" when no far side gave one
-	Leg      string // UUID of the leg that was joined, "" without one
+	Answered bool             // a far side answered and was joined
+	Cause    Cause            // why it was not, or why the far side went; never empty
+	Code     string           // "sip:486", "" when no far side gave one
+	Leg      string           // UUID of the leg that was joined, "" without one
+	Causes   map[string]Cause // why each other leg went while it was dialled, by its UUID; legs that were not dialled are not there
 }
 
 // Bridged reads the result of a Bridge. Source: docs/reference/esl.md, Results; callflow-modules-p-r.md 0.3.
 func (c Completion) Bridged() Bridged {
 	b := Bridged{
-		Code: first(c.Variable("last_bridge_proto_specific_hangup_cause"), c.Variable("proto_specific_hangup_cause")),
-		Leg:  first(c.Variable("last_bridge_to"), c.Variable("bridge_uuid")),
+		Code:   c.Variable("last_bridge_proto_specific_hangup_cause"),
+		Leg:    first(c.Variable("last_bridge_to"), c.Variable("bridge_uuid")),
+		Causes: c.legCauses(),
 	}
-	switch disposition := c.Variable("originate_disposition"); disposition {
-	case "SUCCESS", "success":
+	if status := c.Variable("sip_invite_failure_status"); b.Code == "" && status != "" {
+		b.Code = "sip:" + status
+	}
+	disposition := c.Variable("originate_disposition")
+	if strings.EqualFold(disposition, "SUCCESS") {
 		b.Answered = true
 		b.Cause = Cause(first(c.Variable("bridge_hangup_cause"), c.Variable("last_bridge_hangup_cause"), string(NormalClearing)))
-	default:
-		b.Cause = Cause(first(disposition, c.Variable("originate_failed_cause"), c.Variable("last_bridge_hangup_cause"), "UNSPECIFIED"))
-		b.Leg = ""
+		return b
 	}
+	if _, err := ParseCause(disposition); err != nil {
+		disposition = "" // "failure", "call accepted": how far it had come when the caller went
+	}
+	b.Leg = ""
+	b.Cause = Cause(first(disposition, c.Variable("originate_failed_cause"), c.Variable("last_bridge_hangup_cause"), "UNSPECIFIED"))
 	return b
+}
+
+// legCauses reads originate_causes: "<uuid>;USER_BUSY", or with several legs "ARRAY::<uuid>;USER_BUSY|:<uuid>;NONE".
+// Source: testdata/captures/bridge_multi.jsonl.
+func (c Completion) legCauses() map[string]Cause {
+	list := strings.TrimPrefix(c.Variable("originate_causes"), "ARRAY::")
+	var causes map[string]Cause
+	for _, leg := range strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune("|:,", r) }) {
+		id, cause, ok := strings.Cut(leg, ";")
+		if !ok || cause == "NONE" {
+			continue
+		}
+		if causes == nil {
+			causes = map[string]Cause{}
+		}
+		causes[id] = Cause(cause)
+	}
+	return causes
 }
 
 func first(values ...string) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,9 +21,6 @@ var Events = []string{"CHANNEL_EXECUTE_COMPLETE", "CHANNEL_HANGUP_COMPLETE", "DT
 // window is how many applications are at the switch ahead of the one that runs. More wait here.
 const window = 32
 
-// maxDigits is how many keys are remembered that nobody has asked for yet. More are dropped, newest first.
-const maxDigits = 128
-
 // ErrGone says that the channel is not ours any more; Channel.End tells why.
 var ErrGone = errors.New("dialplan: the channel is gone")
 
@@ -38,9 +34,9 @@ const (
 // End is how the channel went. The zero value: it has not.
 type End struct {
 	How   string
-	Cause Cause
+	Cause Cause      // of HungUp
 	Event *esl.Event // CHANNEL_HANGUP_COMPLETE with the billing variables, when it was seen
-	Err   error      // of Lost
+	Err   error      // why the event socket broke: of Lost, and of HungUp without Event
 }
 
 // Channel is a live call on the switch. It belongs to one goroutine, which every method but UUID must be called from:
@@ -48,36 +44,21 @@ type End struct {
 type Channel struct {
 	session  *esl.Session
 	timeline *timeline.Timeline
+	began    int64 // Event-Sequence of the connect reply: what is below happened before us
 
 	pending []*execution // at the switch, oldest first
-	unsent  []Application
-	known   map[string]string // channel variables as the last setting of ours left them
+	unsent  []*execution
+	known   map[string]string // channel variables as the last setting of ours left them, or uncertain
 	modules map[string]bool   // module_exists, asked once
 
 	answered  bool
-	answering bool
-	dropping  bool // the queue is being closed: nothing more is sent
-	digits    []Key
+	answering bool // an Answer is queued
+	keys      []rune
 	legs      map[string]*Leg
 	end       End
-	ending    bool // hung up, though CHANNEL_HANGUP_COMPLETE may still come
 }
 
-// Key is a key that the caller pressed.
-type Key struct {
-	Digit rune
-	At    time.Time
-}
-
-// Leg is what is seen of a dialled leg.
-type Leg struct {
-	UUID     string
-	Answered time.Time
-	Ended    time.Time
-	Cause    Cause
-	Event    *esl.Event // its CHANNEL_HANGUP_COMPLETE
-}
-
+// execution is an application on its way.
 type execution struct {
 	uuid string
 	app  Application
@@ -88,9 +69,15 @@ type execution struct {
 
 // NewChannel makes a channel of a session. Records of everything sent and heard go to t, which may be nil.
 func NewChannel(s *esl.Session, t *timeline.Timeline) *Channel {
-	c := &Channel{session: s, timeline: t, known: map[string]string{}, modules: map[string]bool{}, legs: map[string]*Leg{}}
-	c.answered = s.Data().Get("Answer-State") == "answered"
-	return c
+	return &Channel{
+		session:  s,
+		timeline: t,
+		began:    s.Data().Number("Event-Sequence"),
+		known:    map[string]string{},
+		modules:  map[string]bool{},
+		answered: s.Data().Get("Answer-State") == "answered",
+		legs:     map[string]*Leg{},
+	}
 }
 
 // UUID is the channel's, which is also the call's id everywhere.
@@ -112,19 +99,13 @@ func (c *Channel) Answered() bool { return c.answered || c.answering }
 func (c *Channel) End() End { return c.end }
 
 // Gone tells that nothing more can be done on the channel.
-func (c *Channel) Gone() bool { return c.end.How != "" || c.ending }
+func (c *Channel) Gone() bool { return c.end.How != "" }
 
 // Queue has applications run one after the other behind all that was queued before. It never waits: the switch starts
 // each at once when the one before it ends, without a tick of silence. Answer is left out when it was queued before.
 func (c *Channel) Queue(apps ...Application) {
 	for _, a := range apps {
-		if _, ok := a.(Answer); ok {
-			if c.answered || c.answering {
-				continue
-			}
-			c.answering = true
-		}
-		c.unsent = append(c.unsent, a)
+		c.add(&execution{app: a})
 	}
 	c.flush()
 }
@@ -149,19 +130,38 @@ func (c *Channel) Do(ctx context.Context, a Application) (Completion, error) {
 // enqueue is Queue for one application whose end is of interest.
 func (c *Channel) enqueue(a Application) *execution {
 	e := &execution{app: a}
-	c.Queue(tracked{a, e})
+	c.add(e)
+	c.flush()
 	return e
 }
 
-// tracked carries an execution through the queue.
-type tracked struct {
-	Application
-	execution *execution
+// add puts an execution behind all others.
+func (c *Channel) add(e *execution) {
+	switch a := e.app.(type) {
+	case Answer:
+		if c.Answered() {
+			return
+		}
+		c.answering = true
+	case Multiset:
+		if steps := settings(a.Variables); len(steps) > 0 {
+			last := len(steps) - 1
+			for _, step := range steps[:last] {
+				c.unsent = append(c.unsent, &execution{app: step})
+			}
+			e.app = steps[last]
+		}
+	}
+	c.unsent = append(c.unsent, e)
 }
 
-// Drain waits until everything that was queued has ended.
+// Drain waits until everything that was queued has ended; ErrGone says that the channel has.
 func (c *Channel) Drain(ctx context.Context) error {
-	return c.pump(ctx, nil, func() bool { return len(c.pending) == 0 && len(c.unsent) == 0 })
+	err := c.pump(ctx, nil, func() bool { return len(c.pending) == 0 && len(c.unsent) == 0 })
+	if err == nil && c.Gone() {
+		return ErrGone
+	}
+	return err
 }
 
 // Wait waits for a time; a hangup ends it with ErrGone.
@@ -200,56 +200,25 @@ func (c *Channel) WaitForEnd(ctx context.Context) error {
 	return err
 }
 
-// Break stops what plays and drops everything that was queued behind it.
+// Break stops what plays and drops everything that was queued behind it, an Answer included. What was dropped never
+// completes, and what still does comes too late to matter, so nobody waits for either. Source: mod_commands
+// "uuid_break"; testdata/captures/uuidbreak.jsonl.
 func (c *Channel) Break() {
-	c.unsent = nil
-	if len(c.pending) == 0 || c.Gone() {
-		return
+	if len(c.pending) > 0 && !c.Gone() {
+		c.api("uuid_break", c.UUID()+" all")
 	}
-	c.api("uuid_break", c.UUID()+" all")
-	// What was dropped never completes, and what still does comes too late to matter: nobody waits for either.
-	for _, e := range c.pending {
-		if e.done == nil {
-			e.done = &Completion{Application: e.app.Name(), Dropped: true}
-		}
-		// A dropped setting did not happen.
-		clear(c.known)
-	}
-	c.pending = nil
-	c.answering = false
+	c.drop()
 }
 
 // api runs an API command without waiting for its answer.
 func (c *Channel) api(name, arguments string) {
 	command, err := esl.API(name, arguments)
 	if err != nil {
+		c.timeline.Error("", err.Error())
 		return
 	}
 	c.timeline.Add(timeline.Record{Kind: timeline.KindCommand, From: timeline.FSPivot, To: timeline.Switch, Text: "api " + name, Fields: map[string]string{"app": name}})
 	_ = c.session.Send(command) // a broken session shows itself in pump
-}
-
-// SetVariable sets a channel variable at once, beside what runs and without its turn in the queue. The value is stored
-// as it is. Source: mod_commands "uuid_setvar".
-func (c *Channel) SetVariable(v Variable) {
-	c.api("uuid_setvar", c.UUID()+" "+v.Name.word()+" "+v.Value.s)
-	c.known[v.Name.s] = v.Value.s
-}
-
-// SetVariables sets several at once; values with ; or quotes are set one by one. Source: "uuid_setvar_multi".
-func (c *Channel) SetVariables(vars ...Variable) {
-	var list []string
-	for _, v := range vars {
-		if v.Value.plain() {
-			list = append(list, v.Name.word()+"="+v.Value.s)
-			c.known[v.Name.s] = v.Value.s
-		} else {
-			c.SetVariable(v)
-		}
-	}
-	if len(list) > 0 {
-		c.api("uuid_setvar_multi", c.UUID()+" "+strings.Join(list, ";"))
-	}
 }
 
 // Kill hangs a channel up at once: another leg of this call, or this one for "". Source: mod_commands "uuid_kill".
@@ -267,7 +236,7 @@ func (c *Channel) HasModule(ctx context.Context, name string) bool {
 	if has, ok := c.modules[name]; ok {
 		return has
 	}
-	if !only(name, "_-") {
+	if name == "" || !only(name, "_-") {
 		return false
 	}
 	answer, err := c.session.Call(ctx, "module_exists", name)
@@ -280,20 +249,23 @@ func (c *Channel) HasModule(ctx context.Context, name string) bool {
 
 // flush sends what fits into the window, in one write.
 func (c *Channel) flush() {
+	if len(c.unsent) == 0 {
+		return
+	}
 	if c.Gone() {
 		c.drop()
 		return
 	}
 	var commands []esl.Command
 	for len(c.unsent) > 0 && len(c.pending) < window {
-		a := c.unsent[0]
+		e := c.unsent[0]
 		c.unsent = c.unsent[1:]
-		e := &execution{app: a}
-		if t, ok := a.(tracked); ok {
-			a, e = t.Application, t.execution
-			e.app = a
+		if v, ok := e.app.(void); ok && v.void() {
+			c.timeline.Warn("", e.app.Name()+" has nothing to work on: it is left out")
+			c.forget(e)
+			continue
 		}
-		for _, s := range c.settings(a) {
+		for _, s := range c.settings(e.app) {
 			commands = c.command(commands, &execution{app: s, ours: true})
 		}
 		commands = c.command(commands, e)
@@ -314,7 +286,7 @@ func (c *Channel) command(commands []esl.Command, e *execution) []esl.Command {
 	}
 	if err != nil {
 		c.timeline.Error("", err.Error())
-		e.done = &Completion{Application: e.app.Name(), Dropped: true}
+		c.forget(e)
 		return commands
 	}
 	c.pending = append(c.pending, e)
@@ -325,46 +297,25 @@ func (c *Channel) command(commands []esl.Command, e *execution) []esl.Command {
 	return append(commands, command)
 }
 
-// settings are the channel variables that a depends on and that do not hold yet.
-func (c *Channel) settings(a Application) []Application {
-	var vars []Variable
-	if n, ok := a.(needs); ok {
-		for _, v := range n.needs() {
-			// What nobody asked for stays as the dialplan set it, until we have set it ourselves.
-			if have, ok := c.known[v.Name.s]; have != v.Value.s || !ok && v.Value.s != "" {
-				vars = append(vars, v)
-			}
-		}
+// forget completes an execution that will never run, or whose end comes too late to matter.
+func (c *Channel) forget(e *execution) {
+	if e.done != nil {
+		return
 	}
-	if r, ok := a.(clears); ok {
-		for _, name := range r.clears() {
-			vars = append(vars, variable(name, ""))
-		}
+	e.done = &Completion{Application: e.app.Name(), Dropped: true}
+	if _, ok := e.app.(Answer); ok {
+		c.answering = false
 	}
-	for _, v := range vars {
-		c.known[v.Name.s] = v.Value.s
+	for _, v := range sets(e.app) {
+		c.known[v.Name.word()] = uncertain
 	}
-	switch s := a.(type) { // what a flow sets itself
-	case Set:
-		c.known[s.Variable.Name.s] = s.Value.s
-	case Multiset:
-		for _, v := range s.Variables {
-			c.known[v.Name.s] = v.Value.s
-		}
-	}
-	return settings(vars)
 }
 
 // drop completes everything that can't run any more.
 func (c *Channel) drop() {
-	for _, a := range c.unsent {
-		if t, ok := a.(tracked); ok && t.execution.done == nil {
-			t.execution.done = &Completion{Application: t.Application.Name(), Dropped: true}
-		}
-	}
-	for _, e := range c.pending {
-		if e.done == nil {
-			e.done = &Completion{Application: e.app.Name(), Dropped: true}
+	for _, list := range [][]*execution{c.pending, c.unsent} {
+		for _, e := range list {
+			c.forget(e)
 		}
 	}
 	c.unsent, c.pending = nil, nil
@@ -374,14 +325,12 @@ func (c *Channel) drop() {
 // the channel is gone.
 func (c *Channel) pump(ctx context.Context, timer <-chan time.Time, until func() bool) error {
 	for {
-		if err := c.take(until); err != nil {
-			return err
-		}
+		err := c.take(until)
 		if until != nil && until() {
 			return nil
 		}
-		if c.Gone() {
-			return ErrGone
+		if err != nil {
+			return err
 		}
 		select {
 		case <-c.session.Ready():
@@ -393,31 +342,43 @@ func (c *Channel) pump(ctx context.Context, timer <-chan time.Time, until func()
 	}
 }
 
-// take handles the events that are there. It stops where until becomes true: what comes later is the next step's.
+// take handles the events that are there and sends what they made room for. It stops where until becomes true: what
+// comes later is the next step's.
 func (c *Channel) take(until func() bool) error {
-	for {
-		if until != nil && until() {
-			return nil
-		}
+	for until == nil || !until() {
 		e, err := c.session.Next()
 		if err != nil {
-			if c.end.How == "" {
-				c.end = End{How: Lost, Err: err}
-				if c.ending {
-					c.end.How = HungUp
-				}
-			}
-			c.drop()
-			return ErrGone
+			c.broken(err)
+			break
 		}
 		if e == nil {
-			return nil
+			break
 		}
 		c.handle(e)
+	}
+	// Not at each completion: the next event may say that the channel went elsewhere, and then it is to be left alone.
+	c.flush()
+	if c.Gone() {
+		c.drop()
+		return ErrGone
+	}
+	return nil
+}
+
+// broken is the end of the session.
+func (c *Channel) broken(err error) {
+	switch c.end.How {
+	case "":
+		c.end = End{How: Lost, Err: err}
+	case HungUp:
+		c.end.Err = err
 	}
 }
 
 func (c *Channel) handle(e *esl.Event) {
+	if n := e.Number("Event-Sequence"); n > 0 && n < c.began || c.end.How == Left {
+		return // of another's time with the channel
+	}
 	if e.UUID() != c.UUID() {
 		c.otherLeg(e)
 		return
@@ -425,65 +386,68 @@ func (c *Channel) handle(e *esl.Event) {
 	switch e.Name() {
 	case "DTMF":
 		c.key(e)
+	case "CHANNEL_ANSWER":
+		c.wasAnswered()
 	case "CHANNEL_EXECUTE_COMPLETE":
 		c.complete(e)
 	case esl.Refused:
 		c.timeline.Error("", fmt.Sprintf("the switch refused %s: %s", e.Get("Application"), e.Get("Reply-Text")))
-		c.settle(e.Get("Application-UUID"), Completion{Application: e.Get("Application"), Dropped: true})
+		c.settle(e.Get("Application-UUID"), nil)
 	case "CHANNEL_HANGUP_COMPLETE":
 		c.hungUp(e)
 	}
 }
 
-func (c *Channel) key(e *esl.Event) {
-	d := strings.ToUpper(e.Get("DTMF-Digit"))
-	if len(d) != 1 || !strings.Contains(Keys, d) {
-		return
-	}
-	c.timeline.Add(timeline.Record{Kind: timeline.KindDigits, From: timeline.Caller, To: timeline.Switch, Text: "key " + d})
-	if len(c.digits) < maxDigits {
-		c.digits = append(c.digits, Key{Digit: rune(d[0]), At: time.Now()})
+func (c *Channel) wasAnswered() {
+	if !c.answered {
+		c.answered, c.answering = true, false
+		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.Caller, Text: "answered"})
 	}
 }
 
 func (c *Channel) complete(e *esl.Event) {
-	if e.Get("Answer-State") == "answered" && !c.answered {
-		c.answered, c.answering = true, false
-		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.Caller, Text: "answered"})
+	if e.Get("Answer-State") == "answered" {
+		c.wasAnswered()
 	}
-	hungUp := e.Get("Hangup-Cause") != ""
-	if hungUp {
-		c.ending = true
-		c.end.Cause = Cause(e.Get("Hangup-Cause"))
+	if cause := e.Get("Hangup-Cause"); cause != "" && c.end.How == "" {
+		c.end = End{How: HungUp, Cause: Cause(cause)}
 	}
-	if e.Get("Application") == "socket" {
-		// Our own socket action has ended: with a hangup the last event follows, without one we lost the channel.
-		if !hungUp {
-			c.end = End{How: Left}
-			c.drop()
-			c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot, Text: "the call went elsewhere"})
-		}
-		return
+	app := e.Get("Application")
+	if app != "socket" {
+		c.settle(e.Get("Application-UUID"), &Completion{Application: app, Response: e.Get("Application-Response"), vars: e})
 	}
-	c.settle(e.Get("Application-UUID"), Completion{Application: e.Get("Application"), Response: e.Get("Application-Response"), vars: e})
-	c.flush()
+	// Our own socket action has ended, or will next: with a hangup the last event follows, without one we lost the channel.
+	if c.end.How == "" && (app == "socket" || e.Get("Channel-State-Number") == routing) {
+		c.end = End{How: Left}
+		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot, Text: "the call went elsewhere"})
+	}
 }
 
-// settle ends the execution of that uuid. Those before it that have not ended were dropped by the switch: it runs them
-// in order.
-func (c *Channel) settle(id string, done Completion) {
+// routing is the state of a channel that was sent to the dialplan again, while what ran on it ends. Source: FreeSWITCH
+// switch_types.h CS_ROUTING; testdata/captures/hold_transfer.jsonl.
+const routing = "2"
+
+// settle ends the execution of that uuid; nil: as dropped. Those before it that have not ended were dropped by the
+// switch: it runs them in order.
+func (c *Channel) settle(id string, done *Completion) {
 	i := slices.IndexFunc(c.pending, func(e *execution) bool { return e.uuid == id })
 	if i < 0 {
 		return // not ours, or given up by Break
 	}
-	for _, e := range c.pending[:i] {
-		if e.done == nil {
-			e.done = &Completion{Application: e.app.Name(), Dropped: true}
-		}
-	}
 	e := c.pending[i]
-	e.done = &done
+	if done == nil {
+		c.forget(e)
+		c.pending = slices.Delete(c.pending, i, i+1) // an answer to the command: what is before it still runs
+		return
+	}
+	for _, before := range c.pending[:i] {
+		c.forget(before)
+	}
+	e.done = done
 	c.pending = slices.Delete(c.pending, 0, i+1)
+	if _, ok := e.app.(Answer); ok {
+		c.answering = false
+	}
 	if e.ours {
 		return
 	}
@@ -497,109 +461,33 @@ func (c *Channel) settle(id string, done Completion) {
 
 func (c *Channel) hungUp(e *esl.Event) {
 	cause := Cause(e.Get("Hangup-Cause"))
-	c.ending = true
 	c.end = End{How: HungUp, Cause: cause, Event: e}
-	c.drop()
 	c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot, Text: "hung up: " + string(cause), Fields: map[string]string{"cause": string(cause)}})
 }
 
-// Finish takes the last events of a channel that was hung up, for at most a moment, so that End has the billing.
+// Finish takes the last events of a channel that was hung up, for at most a moment, so that End has the billing. Of a
+// channel that still is ours, End.How stays "".
 func (c *Channel) Finish(ctx context.Context) End {
 	const moment = 2 * time.Second
 	timer := time.NewTimer(moment)
 	defer timer.Stop()
-	for c.end.Event == nil && c.end.How != Left && c.end.How != Lost {
+	for c.end.Event == nil && c.end.Err == nil && c.end.How != Left {
 		e, err := c.session.Next()
 		switch {
 		case e != nil:
 			c.handle(e)
 			continue
 		case err != nil:
-			c.end = End{How: HungUp, Cause: c.end.Cause, Err: err}
+			c.broken(err)
 			return c.end
 		}
 		select {
 		case <-c.session.Ready():
 		case <-timer.C:
-			c.end = End{How: HungUp, Cause: c.end.Cause}
 			return c.end
 		case <-ctx.Done():
 			return c.end
 		}
 	}
 	return c.end
-}
-
-// Watch has the events of dialled legs delivered as well, and Unwatch stops that. Source: docs/reference/esl.md, Which
-// events.
-func (c *Channel) Watch(legs ...string) {
-	var commands []esl.Command
-	for _, id := range legs {
-		if f, err := esl.Filter("Unique-ID", id); err == nil {
-			commands = append(commands, f)
-			c.legs[id] = &Leg{UUID: id}
-		}
-	}
-	if subscribe, err := esl.Subscribe("CHANNEL_ANSWER", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA"); err == nil {
-		commands = append(commands, subscribe)
-	}
-	_ = c.session.Send(commands...)
-}
-
-// Unwatch ends Watch and gives what was seen of each leg.
-func (c *Channel) Unwatch() map[string]*Leg {
-	var commands []esl.Command
-	for id := range maps.Keys(c.legs) {
-		if f, err := esl.Unfilter("Unique-ID", id); err == nil {
-			commands = append(commands, f)
-		}
-	}
-	if u, err := esl.Unsubscribe("CHANNEL_ANSWER", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA"); err == nil {
-		commands = append(commands, u)
-	}
-	if !c.Gone() {
-		_ = c.session.Send(commands...)
-	}
-	legs := c.legs
-	c.legs = map[string]*Leg{}
-	return legs
-}
-
-func (c *Channel) otherLeg(e *esl.Event) {
-	leg, ok := c.legs[e.UUID()]
-	if !ok {
-		return
-	}
-	record := func(text string) {
-		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Far, To: timeline.Switch, Text: text, Fields: map[string]string{"leg": leg.UUID}})
-	}
-	switch e.Name() {
-	case "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA":
-		record("rings")
-	case "CHANNEL_ANSWER":
-		leg.Answered = time.Now()
-		record("answered")
-	case "CHANNEL_HANGUP_COMPLETE":
-		leg.Ended, leg.Cause, leg.Event = time.Now(), Cause(e.Get("Hangup-Cause")), e
-		record("hung up: " + string(leg.Cause))
-	}
-}
-
-// Digits gives the keys that were pressed and not taken yet.
-func (c *Channel) Digits() Digits {
-	var b strings.Builder
-	for _, k := range c.digits {
-		b.WriteRune(k.Digit)
-	}
-	return Digits(b.String())
-}
-
-// ForgetDigits drops the keys that were pressed so far.
-func (c *Channel) ForgetDigits() { c.digits = nil }
-
-// TakeDigits gives the keys that were pressed so far and forgets them.
-func (c *Channel) TakeDigits() Digits {
-	d := c.Digits()
-	c.digits = nil
-	return d
 }

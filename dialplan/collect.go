@@ -2,7 +2,6 @@ package dialplan
 
 import (
 	"context"
-	"strings"
 	"time"
 )
 
@@ -26,7 +25,7 @@ type Collect struct {
 // Prompt is something that plays, a number of times.
 type Prompt struct {
 	Play  Application
-	Times int // 0: for ever; two failures in a row end it
+	Times int // 0: for ever; two in a row that fail, or take no time at all, end it
 }
 
 // Collected is what Collect got.
@@ -36,26 +35,32 @@ type Collected struct {
 }
 
 // Collect runs co on the channel. Everything queued before is played first. The error is ErrGone on hangup; what was
-// typed until then is lost.
+// typed until then is lost. Keys beyond those that end it are kept for the next one.
 func (c *Channel) Collect(ctx context.Context, co Collect) (Collected, error) {
 	if co.Max <= 0 || co.Max > maxDigits {
 		co.Max = maxDigits
 	}
+	if !co.TypeAhead {
+		c.ForgetDigits()
+	}
 	run := collection{Collect: co, channel: c}
-	before := len(c.pending)+len(c.unsent) > 0
+	if len(c.Digits()) > 0 && !co.Patient {
+		run.next = len(co.Prompts) // they would be stopped at once
+	}
 	var mark *execution
-	if before {
+	if len(c.pending)+len(c.unsent) > 0 {
 		// The prompts are queued right behind what still plays; keys count from its end on.
-		mark = c.enqueue(Mark{})
+		mark = &execution{app: Mark{}}
+		c.add(mark)
 	}
 	run.feed()
 	if mark != nil {
 		if err := c.pump(ctx, nil, func() bool { return mark.done != nil }); err != nil {
 			return Collected{}, err
 		}
-	}
-	if !co.TypeAhead {
-		c.ForgetDigits()
+		if !co.TypeAhead {
+			c.keys = nil // those that have been read: what came behind the mark counts
+		}
 	}
 	return run.wait(ctx)
 }
@@ -68,7 +73,8 @@ type collection struct {
 	times    int // how often it was queued
 	failures int // in a row
 	playing  []*execution
-	got      strings.Builder
+	ends     [2]time.Time // of the last two, oldest first
+	got      []rune
 }
 
 // feed keeps two prompts queued, so that one follows the other without a gap and a loop needs no end.
@@ -80,21 +86,29 @@ func (r *collection) feed() {
 			continue
 		}
 		r.times++
-		r.playing = append(r.playing, r.channel.enqueue(p.Play))
+		e := &execution{app: p.Play}
+		r.channel.add(e)
+		r.playing = append(r.playing, e)
 	}
+	r.channel.flush()
 }
+
+// shortest is what two prompts take together that were heard at all: a tick each, of 20 ms.
+const shortest = 30 * time.Millisecond
 
 // ended takes prompts off that have ended and queues the next ones.
 func (r *collection) ended() {
 	for len(r.playing) > 0 && r.playing[0].done != nil {
 		done := *r.playing[0].done
 		r.playing = r.playing[1:]
-		if played := done.Played(); played.Missing || played.Failed || done.Dropped {
-			if r.failures++; r.failures >= 2 && r.next < len(r.Prompts) && r.Prompts[r.next].Times == 0 {
-				r.next, r.times, r.failures = r.next+1, 0, 0
-			}
-		} else {
+		heard := time.Since(r.ends[0]) >= shortest
+		r.ends = [2]time.Time{r.ends[1], time.Now()}
+		if played := done.Played(); heard && !played.Missing && !played.Failed && !done.Dropped {
 			r.failures = 0
+			continue
+		}
+		if r.failures++; r.failures >= 2 && r.next < len(r.Prompts) && r.Prompts[r.next].Times == 0 {
+			r.next, r.times, r.failures = r.next+1, 0, 0
 		}
 	}
 	r.feed()
@@ -104,68 +118,70 @@ func (r *collection) prompting() bool { return len(r.playing) > 0 || r.next < le
 
 // stopPrompts drops the rest of the prompts.
 func (r *collection) stopPrompts() {
-	if r.prompting() {
-		r.playing, r.next = nil, len(r.Prompts)
+	r.next = len(r.Prompts)
+	if len(r.playing) > 0 {
+		r.playing = nil
 		r.channel.Break()
 	}
 }
 
 func (r *collection) wait(ctx context.Context) (Collected, error) {
+	c := r.channel
 	timer := time.NewTimer(time.Hour)
+	timer.Stop()
 	defer timer.Stop()
-	armed := false
+	var running, fired bool
 	arm := func(d time.Duration) {
 		timer.Reset(d)
-		armed = true
+		running, fired = true, false
 	}
-	timer.Stop()
-	c := r.channel
-	for {
+	r.ends = [2]time.Time{time.Now(), time.Now()}
+	for !c.Gone() {
 		r.ended()
-		for len(c.digits) > 0 {
-			key := c.digits[0].Digit
-			c.digits = c.digits[1:]
+		for len(c.keys) > 0 {
+			key := c.keys[0]
+			c.keys = c.keys[1:]
 			if !r.Patient {
 				r.stopPrompts()
 			}
 			if r.Terminators.Has(key) {
 				r.stopPrompts()
-				return Collected{Digits: Digits(r.got.String()), Terminator: string(key)}, nil
+				return Collected{Digits: Digits(r.got), Terminator: string(key)}, nil
 			}
 			if r.Valid != "" && !r.Valid.Has(key) {
 				continue
 			}
-			r.got.WriteRune(key)
-			if r.got.Len() >= r.Max {
+			if r.got = append(r.got, key); len(r.got) >= r.Max {
 				r.stopPrompts()
-				return Collected{Digits: Digits(r.got.String())}, nil
+				return Collected{Digits: Digits(r.got)}, nil
 			}
 			if !r.prompting() {
 				arm(r.Between)
 			}
 		}
-		if !r.prompting() && !armed {
-			if r.got.Len() > 0 {
-				arm(r.Between)
-			} else {
-				arm(r.First)
-			}
+		switch {
+		case fired:
+			return Collected{Digits: Digits(r.got)}, nil
+		case running || r.prompting():
+		case len(r.got) > 0:
+			arm(r.Between)
+		default:
+			arm(r.First)
 		}
-		fired, err := c.waitKey(ctx, timer, func() bool { return len(r.playing) > 0 && r.playing[0].done != nil })
-		if err != nil {
+		var err error
+		if fired, err = r.news(ctx, timer); err != nil {
 			return Collected{}, err
 		}
-		if fired {
-			return Collected{Digits: Digits(r.got.String())}, nil
-		}
 	}
+	return Collected{}, ErrGone
 }
 
-// waitKey waits for a key, for changed, or for the timer, and tells whether it was the timer.
-func (c *Channel) waitKey(ctx context.Context, timer *time.Timer, changed func() bool) (fired bool, err error) {
-	stop := func() bool { return len(c.digits) > 0 || changed() }
-	if err := c.pump(ctx, timer.C, stop); err != nil {
+// news waits for a key, for the end of a prompt or for the timer, and tells whether it was the timer.
+func (r *collection) news(ctx context.Context, timer *time.Timer) (fired bool, err error) {
+	c := r.channel
+	other := func() bool { return len(c.keys) > 0 || len(r.playing) > 0 && r.playing[0].done != nil }
+	if err := c.pump(ctx, timer.C, other); err != nil || other() {
 		return false, err
 	}
-	return !stop(), nil
+	return true, c.take(other) // a key that came at the last moment still counts
 }

@@ -17,7 +17,7 @@ func ParseDigits(s string) (Digits, error) {
 	s = strings.ToUpper(s)
 	for _, r := range s {
 		if !strings.ContainsRune(Keys, r) {
-			return "", fmt.Errorf("digits %q: %q is no key (0-9 * # A-D)", s, r)
+			return "", fmt.Errorf("digits %q: %q is no key (0-9 * # A-D)", clip(s), r)
 		}
 	}
 	return Digits(s), nil
@@ -29,8 +29,19 @@ func (d Digits) Has(key rune) bool { return strings.ContainsRune(string(d), key)
 // Any is every key: what stops a prompt that any key may stop.
 const Any = Digits(Keys)
 
+// keys are the keys of d: a literal may hold something else.
+func (d Digits) keys() Digits {
+	return Digits(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(Keys, r) {
+			return r
+		}
+		return -1
+	}, string(d)))
+}
+
 // terminators is playback_terminators' form: the switch takes an unset variable for "*".
 func (d Digits) terminators() string {
+	d = d.keys()
 	switch {
 	case d == "":
 		return "none"

@@ -19,15 +19,15 @@ const (
 	NoAnswer        Cause = "NO_ANSWER"
 )
 
-// ParseCause takes a cause from foreign text: capital letters and "_".
+// ParseCause takes a cause from foreign text: capital letters, digits and "_".
 func ParseCause(s string) (Cause, error) {
 	for _, r := range s {
 		if (r < 'A' || r > 'Z') && r != '_' && (r < '0' || r > '9') {
-			return "", fmt.Errorf("hangup cause %q: capital letters, digits and _ may be used", s)
+			return "", fmt.Errorf("hangup cause %q: capital letters, digits and _ may be used", clip(s))
 		}
 	}
 	if s == "" || len(s) > 64 {
-		return "", fmt.Errorf("hangup cause %q is empty or over 64 characters", s)
+		return "", fmt.Errorf("hangup cause %q is empty or over 64 characters", clip(s))
 	}
 	return Cause(s), nil
 }
@@ -53,7 +53,7 @@ func (h Hangup) argument() argument { return argument(h.Cause.word()) }
 // Source: mod_dptools "respond"; testdata/captures/early.jsonl.
 type Respond struct {
 	Code   int    // 300–699
-	Phrase string // foreign text: letters, digits, blanks and ,.'-/() are kept; "": the switch's own
+	Phrase string // foreign text: letters and digits of ASCII, blanks and ,.-/() are kept, up to 100; "": the switch's own
 }
 
 // Name implements Application.
@@ -73,15 +73,23 @@ func (r Respond) argument() argument {
 	return argument(strings.TrimSpace(strconv.Itoa(code) + " " + phrase[:min(len(phrase), 100)]))
 }
 
-// Redirect sends an unanswered caller to other addresses (302). Source: mod_dptools "redirect".
+// Redirect sends an unanswered caller to another address (302).
+//
+//	redirect sip:user@host
+//
+// Source: mod_dptools "redirect"; mod_sofia puts the argument into the Contact as it is, so it must have its scheme.
 type Redirect struct{ To SIPURI }
 
 // Name implements Application.
 func (Redirect) Name() string         { return "redirect" }
-func (r Redirect) argument() argument { return argument(r.To.word()) }
+func (r Redirect) argument() argument { return argument(r.To.scheme() + r.To.word()) }
 
 // Deflect refers an answered caller to another address (REFER). The call is hung up after the transfer unless Stay.
-// Source: mod_dptools "deflect"; twiml.md 7.3.
+//
+//	deflect sip:user@host
+//
+// Source: mod_dptools "deflect"; twiml.md 7.3. mod_sofia takes what does not begin with sip: for a user at its own
+// address, sips: included; such an address keeps its transport.
 type Deflect struct {
 	To   SIPURI
 	Stay bool
@@ -89,7 +97,7 @@ type Deflect struct {
 
 // Name implements Application.
 func (Deflect) Name() string         { return "deflect" }
-func (d Deflect) argument() argument { return argument(d.To.word()) }
+func (d Deflect) argument() argument { return argument("sip:" + d.To.word()) }
 func (d Deflect) needs() []Variable {
 	return []Variable{variable("sip_refer_continue_after_reply", strconv.FormatBool(d.Stay))}
 }

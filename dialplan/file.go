@@ -2,6 +2,7 @@ package dialplan
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"strconv"
 	"strings"
@@ -18,11 +19,14 @@ func (f File) String() string { return f.name }
 // IsZero tells that there is no file.
 func (f File) IsZero() bool { return f.name == "" }
 
+// maxPath is how long a path may be, in bytes: the switch builds names in buffers of 1024.
+const maxPath = 1000
+
 // LocalFile is a file by its absolute path. Which paths are allowed is package media's business; here it is held to
 // characters that mean nothing to the switch.
 func LocalFile(name string) (File, error) {
-	if !path.IsAbs(name) || path.Clean(name) != name {
-		return File{}, fmt.Errorf("file %q is not an absolute, clean path", name)
+	if !path.IsAbs(name) || path.Clean(name) != name || len(name) > maxPath {
+		return File{}, fmt.Errorf("file %q is not an absolute, clean path of up to %d bytes", clip(name), maxPath)
 	}
 	for _, r := range name {
 		if r == ' ' || unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-+,()&=~%", r) {
@@ -36,36 +40,31 @@ func LocalFile(name string) (File, error) {
 // Silence is d of silence, in whole milliseconds, at least one: zero is an error to the switch and a negative number
 // never ends.
 func Silence(d time.Duration) File {
-	return File{"silence_stream://" + strconv.FormatInt(max(1, d.Milliseconds()), 10)}
+	return File{"silence_stream://" + strconv.FormatInt(milliseconds(d), 10)}
 }
 
 // EndlessSilence goes on until it is stopped.
 func EndlessSilence() File { return File{"silence_stream://-1"} }
 
-// Tone is a tone_stream in TGML, such as "%(500,0,440)" or "%(2000,4000,440,480);loops=3". Its "path=", which reads a
-// file, is refused. Source: FreeSWITCH libteletone.
-func Tone(spec string) (File, error) {
-	if spec == "" || len(spec) > 1024 || !only(spec, "%(),.;=+*:>#-_ ") || strings.Contains(strings.ToLower(spec), "path") {
-		return File{}, fmt.Errorf("tone_stream %q is not a tone specification", spec)
-	}
-	return File{"tone_stream://" + spec}, nil
-}
-
-// Beep is what callers hear before a recording: 440 Hz for half a second. Source: twiml.md 4.5.
-func Beep() File { return File{"tone_stream://%(500,0,440)"} }
-
 // LocalStream is a music stream by its name in the switch's configuration.
 func LocalStream(name string) (File, error) {
 	if name == "" || len(name) > 128 || !only(name, "_-./") || strings.Contains(name, "..") || strings.HasPrefix(name, "/") {
-		return File{}, fmt.Errorf("local_stream %q is not a stream's name", name)
+		return File{}, fmt.Errorf("local_stream %q is not a stream's name", clip(name))
 	}
 	return File{"local_stream://" + name}, nil
 }
 
-// word is the file as one word among others: in quotes where it has a blank. No constructor lets a quote through.
+// word is the file as one word among others: in quotes where it has a blank. No constructor lets a quote through. A zero
+// File is nearly no silence, so that it leaves no hole.
 func (f File) word() string {
-	if strings.Contains(f.name, " ") {
+	switch {
+	case f.name == "":
+		return Silence(0).name
+	case strings.Contains(f.name, " "):
 		return "'" + f.name + "'"
 	}
 	return f.name
 }
+
+// milliseconds is what the switch, which reads 32 bits, gets of a time: at least one.
+func milliseconds(d time.Duration) int64 { return min(max(1, d.Milliseconds()), math.MaxInt32) }

@@ -2,6 +2,7 @@ package dialplan
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -41,12 +42,13 @@ type Playback struct {
 // Name implements Application.
 func (Playback) Name() string         { return "playback" }
 func (p Playback) argument() argument { return argument(p.File.name) }
+func (p Playback) void() bool         { return p.File.IsZero() }
 func (p Playback) needs() []Variable {
 	return []Variable{variable("playback_terminators", p.Stop.terminators())}
 }
 
-// Speak says a text with one of the switch's speech engines. The switch hangs up over an empty engine, voice or text,
-// and over an engine whose module is not loaded: ask Channel.HasModule first. It never tells which key stopped it.
+// Speak says a text with one of the switch's speech engines. The switch hangs up over an engine whose module is not
+// loaded: ask Channel.HasModule first. Without a text it is not sent. Its completion never tells which key stopped it.
 //
 //	speak <engine>|<voice>|<text>
 //
@@ -63,8 +65,8 @@ type Voice struct{ Engine, Name string }
 // ParseVoice takes a voice from configuration.
 func ParseVoice(engine, name string) (Voice, error) {
 	for what, s := range map[string]string{"engine": engine, "voice": name} {
-		if s == "" || !only(s, "_-.") {
-			return Voice{}, fmt.Errorf("speech %s %q: letters, digits, _, - and . may be used", what, s)
+		if s == "" || len(s) > 128 || !only(s, "_-.") {
+			return Voice{}, fmt.Errorf("speech %s %q: letters, digits, _, - and . may be used", what, clip(s))
 		}
 	}
 	return Voice{engine, name}, nil
@@ -74,12 +76,14 @@ func ParseVoice(engine, name string) (Voice, error) {
 func (Speak) Name() string { return "speak" }
 
 func (s Speak) argument() argument {
-	engine, name := s.Voice.Engine, s.Voice.Name
-	if !only(engine, "_-.") || !only(name, "_-.") {
-		engine, name = "invalid", "invalid"
+	v, err := ParseVoice(s.Voice.Engine, s.Voice.Name)
+	if err != nil {
+		v = Voice{invalid, invalid}
 	}
-	return argument(engine + "|" + name + "|" + s.Text.s)
+	return argument(v.Engine + "|" + v.Name + "|" + s.Text.s)
 }
+
+func (s Speak) void() bool { return s.Text.Empty() }
 
 func (s Speak) needs() []Variable {
 	return []Variable{variable("playback_terminators", s.Stop.terminators())}
@@ -105,31 +109,33 @@ func (s Say) argument() argument {
 	words := []string{s.Language, s.Type, s.Method}
 	for i, w := range words {
 		if w == "" || !only(w, "_-") {
-			words[i] = "invalid"
+			words[i] = invalid
 		}
 	}
 	return argument(strings.Join(words, " ") + " '" + strings.ReplaceAll(s.Text.s, "'", " ") + "'")
 }
 
+func (s Say) void() bool { return s.Text.Empty() }
+
 func (s Say) needs() []Variable {
 	return []Variable{variable("playback_terminators", s.Stop.terminators())}
 }
 
-// Sleep waits on the channel without media. Source: mod_dptools "sleep".
+// Sleep waits on the channel without media, for at least 1 ms. Source: mod_dptools "sleep".
 type Sleep struct{ For time.Duration }
 
 // Name implements Application.
 func (Sleep) Name() string { return "sleep" }
 func (s Sleep) argument() argument {
-	return argument(strconv.FormatInt(max(1, s.For.Milliseconds()), 10))
+	return argument(strconv.FormatInt(milliseconds(s.For), 10))
 }
 
 // Record writes what the caller says to File, until Limit, Silence or a key of Stop ends it.
 //
 //	record <file> 30 200 5
 //
-// Limit and Silence are sent in whole seconds, rounded up; the switch may overrun Limit by 2 s. Threshold is its energy
-// level, about 200; 0: silence never ends it. record only pre-answers, so queue Answer first. A file that cannot be
+// Limit and Silence are sent in whole seconds, at least one, rounded up; the switch may overrun Limit by 2 s. Threshold is
+// its energy level, about 200; 0: silence never ends it. record only pre-answers, so queue Answer first. A file that cannot be
 // opened ends the call. A caller who sends no audio gives a length of 0.
 // Source: mod_dptools "record"; twiml.md 4.5; testdata/captures/record_audio.jsonl.
 type Record struct {
@@ -149,6 +155,8 @@ func (r Record) argument() argument {
 	}
 	return argument(arg)
 }
+
+func (r Record) void() bool { return r.File.IsZero() }
 
 func (r Record) needs() []Variable {
 	return []Variable{variable("playback_terminators", r.Stop.terminators())}
@@ -194,6 +202,8 @@ func (r RecordSession) argument() argument {
 	return argument(r.File.word())
 }
 
+func (r RecordSession) void() bool { return r.File.IsZero() }
+
 func (r RecordSession) needs() []Variable {
 	return []Variable{
 		variable("RECORD_STEREO", strconv.FormatBool(r.Stereo)),
@@ -201,12 +211,14 @@ func (r RecordSession) needs() []Variable {
 	}
 }
 
-// StopRecordSession ends a RecordSession of the same file. Source: mod_dptools "stop_record_session".
+// StopRecordSession ends a RecordSession of the same file. Source: mod_dptools "stop_record_session", which crashes the
+// switch without an argument.
 type StopRecordSession struct{ File File }
 
 // Name implements Application.
 func (StopRecordSession) Name() string         { return "stop_record_session" }
 func (s StopRecordSession) argument() argument { return argument(s.File.name) }
+func (s StopRecordSession) void() bool         { return s.File.IsZero() }
 
 // SendDTMF sends tones to the channel's far side. It does not wait for them: Tones.Duration tells how long they take.
 //
@@ -215,7 +227,7 @@ func (s StopRecordSession) argument() argument { return argument(s.File.name) }
 // At most 90 tones are sent at once; Split divides longer ones. Source: mod_dptools "send_dtmf".
 type SendDTMF struct {
 	Tones  Tones
-	Length time.Duration // of each tone; 0: the switch's default of 250 ms
+	Length time.Duration // of each tone, at most 10 s; 0: the switch's default of 250 ms
 }
 
 const maxTones = 90
@@ -227,9 +239,14 @@ func (s SendDTMF) argument() argument {
 	tones, _ := ParseTones(string(s.Tones))
 	tones = tones[:min(len(tones), maxTones)]
 	if s.Length > 0 {
-		return argument(fmt.Sprintf("%s@%d", tones, s.Length.Milliseconds()))
+		return argument(fmt.Sprintf("%s@%d", tones, milliseconds(min(s.Length, 10*time.Second))))
 	}
 	return argument(tones)
+}
+
+func (s SendDTMF) void() bool {
+	tones, _ := ParseTones(string(s.Tones))
+	return tones == ""
 }
 
 // Split gives applications that send all of s's tones.
@@ -252,7 +269,7 @@ func (m MuteWrite) argument() argument { return argument("write " + strconv.Form
 //
 //	play_and_get_digits <min> <max> <tries> <first ms> <terminators> <file> <invalid file> <variable> <regexp> <between ms>
 //
-// Completion.Digits reads its result under the same Name. Source: mod_dptools "play_and_get_digits"; callflow-modules-
+// Times are milliseconds; the switch waits at least 1 s for the first key. A zero File is no prompt. Completion.Digits reads its result under the same Name. Source: mod_dptools "play_and_get_digits"; callflow-modules-
 // a-d.md 0.3; testdata/captures/pagd.jsonl.
 type PlayAndGetDigits struct {
 	Max            int // 1–127
@@ -267,7 +284,7 @@ func (PlayAndGetDigits) Name() string { return "play_and_get_digits" }
 
 func (p PlayAndGetDigits) argument() argument {
 	return argument(fmt.Sprintf("0 %d 1 %d %s %s silence_stream://1 %s .* %d", min(max(p.Max, 1), 127),
-		max(p.First.Milliseconds(), 1), stopWord(p.Stop), p.File.word(), p.Variable.word(), max(p.Between.Milliseconds(), 1)))
+		milliseconds(p.First), stopWord(p.Stop), p.File.word(), p.Variable.word(), milliseconds(p.Between)))
 }
 
 func (p PlayAndGetDigits) clears() []string {
@@ -292,25 +309,17 @@ func (Read) Name() string { return "read" }
 
 func (r Read) argument() argument {
 	return argument(fmt.Sprintf("1 %d %s %s %d %s", min(max(r.Max, 1), 127), r.File.word(), r.Variable.word(),
-		max(r.Timeout.Milliseconds(), 1), stopWord(r.Stop)))
+		milliseconds(r.Timeout), stopWord(r.Stop)))
 }
 
 func (r Read) clears() []string { return []string{r.Variable.word(), "read_terminator_used"} }
 
 // stopWord is a terminators argument: one word in any case.
 func stopWord(d Digits) string {
-	if d == "" {
+	if d = d.keys(); d == "" {
 		return "none"
 	}
 	return string(d)
-}
-
-// word keeps a zero Name from leaving a hole in a list of words.
-func (n Name) word() string {
-	if n.s == "" {
-		return "fspivot_unnamed"
-	}
-	return n.s
 }
 
 // Digits reads what PlayAndGetDigits or Read put under name, and the terminator that ended it.
@@ -319,10 +328,17 @@ func (c Completion) Digits(name Name) (digits Digits, terminator string) {
 	if err != nil {
 		return "", ""
 	}
+	if c.Variable("read_result") == "timeout" {
+		return digits, ""
+	}
 	return digits, c.Variable("read_terminator_used")
 }
 
 // wholeSeconds rounds up: a limit is never shorter than asked for.
 func wholeSeconds(d time.Duration) int {
-	return int(max(1, (d+time.Second-1)/time.Second))
+	seconds := d / time.Second
+	if d%time.Second > 0 {
+		seconds++
+	}
+	return int(min(max(1, seconds), math.MaxInt32))
 }

@@ -2,8 +2,8 @@
 // every one of them to a policy on the address really dialled, to one deadline and to bounds, and knows nothing of calls.
 // It wraps go-retryablehttp, whose types stay in here.
 //
-// Goroutines: those of net/http's connections, which Close ends. Start reading at Client.Do; Policy and URL are the other
-// halves.
+// Goroutines: those of net/http's connections and of attempts to connect, which Close ends. Start reading at Client.Do;
+// Policy and URL are the other halves.
 package egress
 
 import (
@@ -16,9 +16,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,13 +40,14 @@ type Request struct {
 	Method       string
 	URL          *URL
 	Body         []byte
-	ContentType  string        // of Body
+	File         string        // a file that is the body, read anew for each attempt; Body is empty then
+	ContentType  string        // of the body
 	Accept       string        // "": anything
-	Header       http.Header   // further ones, checked by the caller; X-… are not sent to another origin
+	Header       http.Header   // further ones, checked by the caller; X-… and secrets are not sent to another origin
 	MaxBody      int64         // bytes of the answer; 0: DefaultMaxBody
 	Timeout      time.Duration // from before DNS to the answer's last byte; 0: DefaultTimeout
 	MaxRedirects int           // 0: DefaultMaxRedirects; negative: none
-	Retries      int           // when the connection failed before any byte of an answer
+	Retries      int           // when the connection failed before any byte of an answer; redirects share them
 	Jar          http.CookieJar
 }
 
@@ -52,6 +56,7 @@ type Response struct {
 	Status    int
 	Header    http.Header
 	Body      []byte
+	Method    string   // that got it: after a redirect perhaps not the request's
 	URL       *URL     // that gave it, the last of Redirects
 	Redirects []string // hops behind the first URL, without credentials
 }
@@ -69,6 +74,8 @@ type Client struct {
 	policy    *Policy
 	agent     string
 	transport *http.Transport
+	closed    chan struct{} // by Close: ends attempts to connect
+	closing   sync.Once
 }
 
 // NewClient makes a client. It uses no proxy of the environment: that would dial past the policy.
@@ -77,8 +84,9 @@ func NewClient(c Config) *Client {
 	if resolver == nil {
 		resolver = net.DefaultResolver
 	}
-	return &Client{policy: c.Policy, agent: "fspivot/" + c.Version, transport: &http.Transport{
-		DialContext:            c.Policy.dial(resolver),
+	closed := make(chan struct{})
+	return &Client{policy: c.Policy, agent: "fspivot/" + c.Version, closed: closed, transport: &http.Transport{
+		DialContext:            c.Policy.dial(resolver, closed),
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           1000,
 		MaxIdleConnsPerHost:    256,
@@ -89,8 +97,11 @@ func NewClient(c Config) *Client {
 	}}
 }
 
-// Close ends idle connections.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// Close ends idle connections and attempts to connect that their request no longer waits for. No request may follow.
+func (c *Client) Close() {
+	c.closing.Do(func() { close(c.closed) })
+	c.transport.CloseIdleConnections()
+}
 
 // Do makes a request and reads its answer. The error is an *Error; a status is never one. Source: pivot.md 4, 9.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
@@ -125,49 +136,72 @@ func (c *Client) follow(ctx context.Context, r Request, w io.Writer) (*Response,
 	if most == 0 {
 		most = DefaultMaxRedirects
 	}
-	out := &Response{URL: r.URL}
-	hop := r
+	out := &Response{}
 	for {
-		if err := c.policy.CheckURL(hop.URL); err != nil {
+		if err := c.policy.CheckURL(r.URL); err != nil {
 			return nil, err
 		}
-		response, err := c.send(ctx, hop)
+		response, err := c.send(ctx, &r)
 		if err != nil {
 			return nil, err
 		}
-		location := response.Header.Get("Location")
 		if !redirects(response.StatusCode) || most < 0 {
-			out.Status, out.Header, out.URL = response.StatusCode, response.Header, hop.URL
+			out.Status, out.Header, out.Method, out.URL = response.StatusCode, response.Header, r.Method, r.URL
 			err = copyBody(w, response, r.MaxBody)
 			_ = response.Body.Close()
-			return out, err
+			if err != nil {
+				return nil, err
+			}
+			return out, nil
 		}
 		_ = response.Body.Close()
+		bad := func(reason Reason, err error) error { return &Error{Reason: reason, URL: r.URL.Redacted(), Err: err} }
 		if len(out.Redirects) >= most {
-			return nil, &Error{Reason: TooManyRedirects, URL: hop.URL.Redacted(), Err: fmt.Errorf("over %d redirects", most)}
+			return nil, bad(TooManyRedirects, fmt.Errorf("over %d redirects", most))
 		}
+		location := response.Header.Get("Location")
 		if location == "" {
-			return nil, &Error{Reason: BadRedirect, URL: hop.URL.Redacted(), Err: fmt.Errorf("status %d without Location", response.StatusCode)}
+			return nil, bad(BadRedirect, fmt.Errorf("status %d without Location", response.StatusCode))
 		}
-		next, err := hop.URL.Resolve(location)
+		next, err := r.URL.Resolve(location)
 		if err != nil {
-			return nil, &Error{Reason: BadRedirect, URL: hop.URL.Redacted(), Err: err}
+			return nil, bad(BadRedirect, fmt.Errorf("address %w", unwrapBadURL(err)))
 		}
-		if !next.SameOrigin(hop.URL) {
-			hop.Header = withoutPrivate(hop.Header)
+		if !next.SameOrigin(r.URL) {
+			r.Header = withoutPrivate(r.Header)
 		}
-		if code := response.StatusCode; code != http.StatusTemporaryRedirect && code != http.StatusPermanentRedirect {
-			// 301, 302 and 303 alike: asked again without the body. Source: pivot.md 9.
-			hop.Method, hop.Body, hop.ContentType = http.MethodGet, nil, ""
+		if losesBody(response.StatusCode, r.Method) {
+			r.Method, r.Body, r.File, r.ContentType = http.MethodGet, nil, "", ""
 		}
-		hop.URL = next
+		r.URL = next
 		out.Redirects = append(out.Redirects, next.Redacted())
 	}
 }
 
+// unwrapBadURL drops the reason of an address that came from a server: it is the redirect's.
+func unwrapBadURL(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// losesBody tells that a redirect asks again with a GET. 301 and 302 do that to a POST, as they do in browsers.
+// Source: pivot.md 9; RFC 9110 15.4.
+func losesBody(status int, method string) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound:
+		return method == http.MethodPost
+	case http.StatusSeeOther:
+		return method != http.MethodHead
+	}
+	return false
+}
+
 func redirects(status int) bool {
 	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect:
 		return true
 	}
 	return false
@@ -177,21 +211,26 @@ func redirects(status int) bool {
 func withoutPrivate(h http.Header) http.Header {
 	out := http.Header{}
 	for name, values := range h {
-		if !strings.HasPrefix(strings.ToLower(name), "x-") && name != "Authorization" {
+		switch canonical := http.CanonicalHeaderKey(name); {
+		case strings.HasPrefix(canonical, "X-"), canonical == "Authorization", canonical == "Proxy-Authorization",
+			canonical == "Cookie":
+		default:
 			out[name] = values
 		}
 	}
 	return out
 }
 
-// send makes one request, again when the connection failed before any answer.
-func (c *Client) send(ctx context.Context, r Request) (*http.Response, error) {
-	request, err := retryablehttp.NewRequestWithContext(ctx, r.Method, r.URL.String(), r.Body)
+// send makes one request, again when the connection failed before any answer; r.Retries is what is left of them.
+func (c *Client) send(ctx context.Context, r *Request) (*http.Response, error) {
+	a := &attempts{transport: c.transport}
+	request, err := retryablehttp.NewRequestWithContext(httptrace.WithClientTrace(ctx, a.trace()), r.Method,
+		r.URL.String(), body(r))
 	if err != nil {
-		return nil, &Error{Reason: BadURL, Err: err}
+		return nil, err
 	}
 	for name, values := range r.Header {
-		request.Header[name] = values
+		request.Header[http.CanonicalHeaderKey(name)] = values
 	}
 	request.Header.Set("User-Agent", c.agent)
 	if r.Accept != "" {
@@ -205,7 +244,7 @@ func (c *Client) send(ctx context.Context, r Request) (*http.Response, error) {
 		request.SetBasicAuth(u.Username(), password)
 	}
 	retry := &retryablehttp.Client{
-		HTTPClient: &http.Client{Transport: c.transport, Jar: r.Jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+		HTTPClient: &http.Client{Transport: a, Jar: r.Jar, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}},
 		RetryMax:     r.Retries,
@@ -213,27 +252,130 @@ func (c *Client) send(ctx context.Context, r Request) (*http.Response, error) {
 		RetryWaitMax: 200 * time.Millisecond,
 		Backoff:      retryablehttp.DefaultBackoff,
 		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
-			return ctx.Err() == nil && beforeAnswer(err), nil
+			return err != nil && ctx.Err() == nil && !a.answered.Load() && repeatable(err), nil
 		},
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	response, err := retry.Do(request)
+	r.Retries -= max(0, a.count-1)
 	if err != nil {
 		return nil, err
+	}
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		_ = response.Body.Close()
+		return nil, &Error{Reason: Protocol, Err: errors.New("the server switches protocols, unasked")}
+	}
+	if a.location != "" {
+		response.Header.Set("Location", a.location)
 	}
 	return response, nil
 }
 
-// beforeAnswer tells a connection that failed before any byte of an answer. What was sent may then be sent again.
-func beforeAnswer(err error) bool {
-	if err == nil {
-		return false
+// body is what retryablehttp reads a request's body from: nil for none, a file by its length.
+func body(r *Request) any {
+	switch {
+	case r.File != "":
+		return retryablehttp.ReaderFunc(func() (io.Reader, error) {
+			f, err := os.Open(r.File)
+			if err != nil {
+				return nil, err
+			}
+			info, err := f.Stat()
+			if err != nil {
+				_ = f.Close()
+				return nil, err
+			}
+			return &fileBody{Reader: io.LimitReader(f, info.Size()), Closer: f, size: int(info.Size())}, nil
+		})
+	case len(r.Body) > 0:
+		return r.Body
 	}
+	return nil // an empty slice would be sent in chunks
+}
+
+// fileBody is a file as long as it was when it was opened.
+type fileBody struct {
+	io.Reader
+	io.Closer
+	size int
+}
+
+// Len makes it the request's Content-Length.
+func (f *fileBody) Len() int { return f.size }
+
+// attempts is one request's way through the transport that all share. It hides the transport's CloseIdleConnections,
+// which a request that fails would call to everybody's cost, and Location from net/http, which reads it, and fails over
+// it, before CheckRedirect is asked.
+type attempts struct {
+	transport *http.Transport
+	count     int
+	location  string
+	connected atomic.Bool           // the last attempt got a connection
+	answered  atomic.Bool           // a byte of an answer came
+	handshake atomic.Pointer[error] // of TLS, that failed; an attempt to connect may outlive its request
+}
+
+func (a *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.count++
+	a.connected.Store(false)
+	response, err := a.transport.RoundTrip(r)
+	if err != nil {
+		return nil, a.explain(err)
+	}
+	a.location = response.Header.Get("Location")
+	response.Header.Del("Location")
+	return response, nil
+}
+
+// explain gives the reason to errors that do not tell by themselves: those of a TLS handshake, and those of a connection
+// that was lost while it waited for an answer, often one that the server had closed meanwhile.
+func (a *attempts) explain(err error) error {
+	if isTimeout(err) || isReset(err) || isLocal(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if fault := a.handshake.Load(); isTLS(err) || fault != nil && errors.Is(err, *fault) {
+		return &Error{Reason: TLS, Err: err}
+	}
+	if a.connected.Load() && !a.answered.Load() {
+		return &Error{Reason: Reset, Err: err}
+	}
+	return err
+}
+
+func (a *attempts) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GotConn:              func(httptrace.GotConnInfo) { a.connected.Store(true) },
+		GotFirstResponseByte: func() { a.answered.Store(true) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err != nil {
+				a.handshake.Store(&err)
+			}
+		},
+	}
+}
+
+// repeatable tells a connection that failed, rather than a request. Where no byte of an answer had come, what was sent
+// may be sent again.
+func repeatable(err error) bool {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Reason == DNS
+		return e.Reason == DNS || e.Reason == Reset
 	}
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EHOSTUNREACH) ||
-		errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
+	return isUnreachable(err) || isReset(err) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func isUnreachable(err error) bool {
+	return errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) ||
+		errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &netErr) && netErr.Timeout()
 }
 
 func copyBody(w io.Writer, r *http.Response, most int64) error {
@@ -244,9 +386,12 @@ func copyBody(w io.Writer, r *http.Response, most int64) error {
 	if r.ContentLength > most {
 		return large
 	}
-	n, err := io.Copy(w, io.LimitReader(r.Body, most+1))
+	to := &writer{Writer: w}
+	n, err := io.Copy(to, io.LimitReader(r.Body, most+1))
 	switch {
-	case err != nil && errors.Is(err, io.ErrUnexpectedEOF):
+	case to.err != nil:
+		return &Error{Reason: Local, Err: to.err}
+	case err != nil && (errors.Is(err, io.ErrUnexpectedEOF) || isReset(err)):
 		return &Error{Reason: Truncated, Err: err}
 	case err != nil:
 		return err
@@ -256,10 +401,25 @@ func copyBody(w io.Writer, r *http.Response, most int64) error {
 	return nil
 }
 
-// classify gives an error its reason. ctx is the caller's: its end is a cancellation, the deadline's a timeout.
+// writer tells a fault of what is written to from one of what is read.
+type writer struct {
+	io.Writer
+	err error
+}
+
+func (w *writer) Write(b []byte) (n int, err error) {
+	n, w.err = w.Writer.Write(b)
+	return n, w.err
+}
+
+// classify gives an error its reason. ctx is the caller's: its end is a cancellation unless its own deadline came first.
 func classify(ctx context.Context, u *URL, err error) error {
 	if ctx.Err() != nil {
-		return &Error{Reason: Cancelled, URL: u.Redacted(), Err: context.Cause(ctx)}
+		reason, cause := Cancelled, context.Cause(ctx)
+		if errors.Is(cause, context.DeadlineExceeded) {
+			reason = Timeout
+		}
+		return &Error{Reason: reason, URL: u.Redacted(), Err: cause}
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		if e.URL == "" {
@@ -271,31 +431,32 @@ func classify(ctx context.Context, u *URL, err error) error {
 		err = e.Err // its text repeats the URL
 	}
 	reason := Protocol
-	var netErr net.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+	case isTimeout(err):
 		reason = Timeout
 	case errors.Is(err, syscall.ECONNREFUSED):
 		reason = Refused
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+	case isUnreachable(err):
 		reason = Unreachable
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
+	case isReset(err):
 		reason = Reset
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		reason = Truncated
 	case isTLS(err):
 		reason = TLS
+	case isLocal(err):
+		reason = Local
 	}
 	return &Error{Reason: reason, URL: u.Redacted(), Err: err}
 }
 
+// isTLS finds faults of TLS behind the handshake: a server that wants a certificate says so with its first record.
 func isTLS(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[tls.AlertError](err)
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && (e.Op == "remote error" || e.Op == "local error")
+}
+
+func isLocal(err error) bool {
+	_, ok := errors.AsType[*os.PathError](err)
 	return ok
 }

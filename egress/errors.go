@@ -21,6 +21,7 @@ const (
 	Truncated        Reason = "truncated"
 	Cancelled        Reason = "cancelled"
 	Protocol         Reason = "protocol"
+	Local            Reason = "local" // a file here that could not be read or written
 )
 
 // An Error is a request that got no usable answer.
@@ -40,8 +41,11 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 var codes = map[Reason]string{
-	BadURL: "11100", Blocked: "11100", DNS: "11210", Refused: "11205", Unreachable: "11205", TLS: "11220", Timeout: "11200", Reset: "11205",
-	TooManyRedirects: "11215", BadRedirect: "11206", TooLarge: "11750", Truncated: "11206", Cancelled: "11200", Protocol: "11206",
+	BadURL: "11100", Blocked: "11100", DNS: "11210", Refused: "11205", Unreachable: "11205", TLS: "11220",
+	Timeout: "11200", Reset: "11205",
+	TooManyRedirects: "11215", BadRedirect: "11206", TooLarge: "11750", Truncated: "11206", Cancelled: "11200",
+	Protocol: "11206",
+	Local:    "11200",
 }
 
 // Code is the code of debug records. Source: twiml.md, appendix C.

@@ -82,6 +82,9 @@ func escape(s string) string {
 
 // EncodeJSON gives one JSON object. Bytes that are not UTF-8 are replaced, so that it stays valid. Source: pivot.md 5.2.
 func (p Params) EncodeJSON() ([]byte, error) {
+	if p == nil {
+		return []byte("{}"), nil
+	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
@@ -93,12 +96,11 @@ func (p Params) EncodeJSON() ([]byte, error) {
 
 // AppendQuery puts encoded parameters behind a query, neither of which need be there. Source: pivot.md 3.
 func AppendQuery(query, encoded string) string {
-	query = strings.TrimRight(query, "&")
-	switch {
-	case query == "":
-		return encoded
-	case encoded == "":
+	if encoded == "" {
 		return query
+	}
+	if query = strings.TrimRight(query, "&"); query == "" {
+		return encoded
 	}
 	return query + "&" + encoded
 }

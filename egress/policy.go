@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -22,15 +23,20 @@ type Policy struct {
 	allowedPorts    map[netip.AddrPort]bool
 }
 
-// always are blocked whatever the configuration says, unless allowed: addresses of this link, where clouds keep their
-// metadata service.
+// always are blocked whatever the configuration says, unless allowed: addresses of this link and others at which clouds
+// keep their metadata service.
 var always = []netip.Prefix{
-	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("fd00:ec2::254/128"),
-	netip.MustParsePrefix("::/128"),
+	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("::/128"),
+	netip.MustParsePrefix("fd00:ec2::254/128"), netip.MustParsePrefix("fd20:ce::254/128"), // Amazon, Google
+	netip.MustParsePrefix("100.100.100.200/32"), netip.MustParsePrefix("168.63.129.16/32"), // Alibaba, Azure
 }
 
+// nat64 holds addresses that a gateway makes IPv4 of. Source: RFC 6052.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
 // NewPolicy makes a policy of settings: blocked has networks and host names; allowed opens exceptions for networks, host
-// names, and either with a port. Where IPv4's loopback or "this host" is blocked, IPv6's is as well.
+// names, and an address or host name with a port. A host name that is allowed may have any address. Where IPv4's loopback
+// is blocked, IPv6's is as well. The error joins one for each entry that is wrong.
 func NewPolicy(blocked, allowed []string) (*Policy, error) {
 	p := &Policy{hosts: map[string]bool{}, allowedHosts: map[string]bool{}, allowedPorts: map[netip.AddrPort]bool{}}
 	var faults []error
@@ -38,7 +44,7 @@ func NewPolicy(blocked, allowed []string) (*Policy, error) {
 		host, network, _, err := parseEntry(entry, false)
 		switch {
 		case err != nil:
-			faults = append(faults, fmt.Errorf("blocked: %w", err))
+			faults = append(faults, err)
 		case host != "":
 			p.hosts[host] = true
 		default:
@@ -53,7 +59,7 @@ func NewPolicy(blocked, allowed []string) (*Policy, error) {
 		host, network, port, err := parseEntry(entry, true)
 		switch {
 		case err != nil:
-			faults = append(faults, fmt.Errorf("allowed: %w", err))
+			faults = append(faults, err)
 		case host != "":
 			p.allowedHosts[joinPort(host, port)] = true
 		case port != 0:
@@ -84,8 +90,8 @@ func parseEntry(entry string, ports bool) (host string, network netip.Prefix, po
 		}
 		return "", network.Masked(), 0, nil
 	}
-	if _, err := netip.ParseAddr(entry); err == nil {
-		return "", network, 0, fmt.Errorf("%q is an address: write it as a network, %s/32 or /128", entry, entry)
+	if a, ok := literal(canonicalHost(entry)); ok {
+		return "", network, 0, fmt.Errorf("%q is an address: write it as a network, %s/%d", entry, a, a.BitLen())
 	}
 	if ap, err := netip.ParseAddrPort(entry); err == nil && ports {
 		return "", netip.PrefixFrom(ap.Addr().Unmap(), ap.Addr().Unmap().BitLen()), ap.Port(), nil
@@ -98,9 +104,12 @@ func parseEntry(entry string, ports bool) (host string, network netip.Prefix, po
 		}
 		host, port = h, uint16(n)
 	}
-	host = canonicalHost(host)
-	if !plainHost(host) {
+	host, err = asciiHost(canonicalHost(host))
+	if err != nil {
 		return "", network, 0, fmt.Errorf("%q is neither a network nor a host name", entry)
+	}
+	if _, ok := literal(host); ok {
+		return "", network, 0, fmt.Errorf("%q is an address in a spelling that is not taken here", entry)
 	}
 	return host, network, port, nil
 }
@@ -139,6 +148,11 @@ func (p *Policy) CheckAddress(a netip.AddrPort) error {
 	address := a.Addr().Unmap().WithZone("")
 	if p.allowedPorts[netip.AddrPortFrom(address, a.Port())] || inside(p.allowedNetworks, address) {
 		return nil
+	}
+	if nat64.Contains(address) {
+		if b := address.As16(); inside(p.networks, netip.AddrFrom4([4]byte(b[12:]))) {
+			return fmt.Errorf("address %s is blocked, it stands for an IPv4 address that is (pivot.blocked)", address)
+		}
 	}
 	if inside(p.networks, address) {
 		return fmt.Errorf("address %s is blocked (pivot.blocked; pivot.allowed opens exceptions)", address)
@@ -194,11 +208,30 @@ type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
+// Limits of a connection. An attempt goes on when its request has given up: net/http may use it for another.
+const (
+	connectTime  = 10 * time.Second       // of name server and all addresses
+	attemptDelay = 250 * time.Millisecond // before the next address is tried beside the last one. Source: RFC 8305 5
+	maxAddresses = 16                     // of a name that are tried
+)
+
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
 // dial connects to an address that was checked: every address of a name is, and one blocked among them is a failure.
-// The name is not looked up again between the check and the connection.
-func (p *Policy) dial(resolver Resolver) func(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+// The name is not looked up again between the check and the connection. It ends when closed is.
+func (p *Policy) dial(resolver Resolver, closed <-chan struct{}) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, connectTime)
+		var watching sync.WaitGroup
+		defer watching.Wait()
+		defer cancel()
+		watching.Go(func() {
+			select {
+			case <-closed:
+				cancel()
+			case <-ctx.Done():
+			}
+		})
 		host, portText, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, err
@@ -215,19 +248,72 @@ func (p *Policy) dial(resolver Resolver) func(ctx context.Context, network, addr
 		} else if addresses, err = resolver.LookupNetIP(ctx, "ip", host); err != nil {
 			return nil, &Error{Reason: DNS, Err: err}
 		}
-		allowed := p.allowedHosts[name] || p.allowedHosts[joinPort(name, port)]
-		for _, a := range addresses {
-			if err := p.CheckAddress(netip.AddrPortFrom(a, port)); err != nil && !allowed {
-				return nil, &Error{Reason: Blocked, Err: err}
+		if len(addresses) == 0 {
+			return nil, &Error{Reason: DNS, Err: fmt.Errorf("%s has no address", host)}
+		}
+		if !p.allowedHosts[name] && !p.allowedHosts[joinPort(name, port)] {
+			for _, a := range addresses {
+				if err := p.CheckAddress(netip.AddrPortFrom(a, port)); err != nil {
+					return nil, &Error{Reason: Blocked, Err: err}
+				}
 			}
 		}
-		err = &Error{Reason: DNS, Err: fmt.Errorf("%s has no address", host)}
-		for _, a := range addresses {
-			var conn net.Conn
-			if conn, err = dialer.DialContext(ctx, network, netip.AddrPortFrom(a.Unmap(), port).String()); err == nil {
-				return conn, nil
-			}
-		}
-		return nil, err
+		return race(ctx, network, addresses[:min(len(addresses), maxAddresses)], port)
 	}
+}
+
+// race connects to whichever address answers first: the next one is tried when one fails, or beside it after a little
+// time. The error is that of the first that failed.
+func race(ctx context.Context, network string, addresses []netip.Addr, port uint16) (net.Conn, error) {
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var attempts sync.WaitGroup
+	results := make(chan result, len(addresses)) // never full
+	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
+	start := func(a netip.Addr) {
+		attempts.Go(func() {
+			conn, err := dialer.DialContext(ctx, network, netip.AddrPortFrom(a.Unmap(), port).String())
+			results <- result{conn, err}
+		})
+	}
+	defer func() {
+		cancel()
+		attempts.Wait()
+		close(results)
+		for r := range results { // those that came second
+			if r.conn != nil {
+				_ = r.conn.Close()
+			}
+		}
+	}()
+	var first error
+	start(addresses[0])
+	started, ended := 1, 0
+	for ended < len(addresses) {
+		var next <-chan time.Time
+		if started < len(addresses) {
+			next = time.After(attemptDelay)
+		}
+		select {
+		case r := <-results:
+			if r.err == nil {
+				return r.conn, nil
+			}
+			ended++
+			if first == nil {
+				first = r.err
+			}
+			if started < len(addresses) {
+				start(addresses[started])
+				started++
+			}
+		case <-next:
+			start(addresses[started])
+			started++
+		}
+	}
+	return nil, first
 }

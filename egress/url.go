@@ -1,6 +1,8 @@
 package egress
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -22,31 +24,60 @@ type URL struct {
 // ParseURL takes an absolute http or https address from foreign text. Blanks around it are dropped, blanks in it are
 // encoded. Source: pivot.md 3; twiml.md 1.2.
 func ParseURL(raw string) (*URL, error) {
-	u, err := url.Parse(tidy(raw))
+	u, err := parseURL(raw)
 	if err != nil {
-		return nil, badURL(raw, unwrapURLError(err))
+		return nil, err
 	}
 	return newURL(raw, u)
 }
 
-// tidy does to a URL what documents need: line breaks and blanks around it go, blanks in it are encoded.
+// tidy does to a URL what documents need: line breaks and blanks around it go; blanks in it, and letters that are not
+// ASCII, are encoded.
 func tidy(raw string) string {
+	const upper = "0123456789ABCDEF"
 	raw = strings.Trim(raw, " \t\r\n")
-	return strings.NewReplacer("\r", "", "\n", "", "\t", "", " ", "%20").Replace(raw)
+	var b strings.Builder
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '\r' || c == '\n' || c == '\t':
+		case c == ' ' || c >= 0x80:
+			b.WriteByte('%')
+			b.WriteByte(upper[c>>4])
+			b.WriteByte(upper[c&15])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// Shown makes text that was meant as a URL fit for logs: nothing in front of its last "@" is shown, since it could be a
+// password, wherever the faults of the text have put it. At most 120 bytes are.
+func Shown(raw string) string {
+	const most = 120
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
+		raw = "…" + raw[at:]
+	}
+	if len(raw) > most {
+		raw = raw[:most] + "…"
+	}
+	return strings.ToValidUTF8(raw, "\uFFFD")
 }
 
 func badURL(raw string, err error) error {
-	shown := raw
-	if u, parseErr := url.Parse(tidy(raw)); parseErr == nil {
-		shown = u.Redacted()
-	} else if at := strings.LastIndexByte(shown, '@'); at >= 0 {
-		shown = "…" + shown[at:]
+	return &Error{Reason: BadURL, Err: fmt.Errorf("%q: %w", Shown(raw), err)}
+}
+
+// parseURL is url.Parse, whose errors quote what they stumbled over: that may be a piece of the password.
+func parseURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(tidy(raw))
+	switch {
+	case err == nil:
+		return u, nil
+	case strings.Contains(raw, "@"):
+		return nil, badURL(raw, errors.New("it cannot be read; characters such as / ? # % in a password must be encoded"))
 	}
-	const most = 120
-	if len(shown) > most {
-		shown = shown[:most] + "…"
-	}
-	return &Error{Reason: BadURL, Err: fmt.Errorf("%q: %w", strings.ToValidUTF8(shown, "\uFFFD"), err)}
+	return nil, badURL(raw, unwrapURLError(err))
 }
 
 func unwrapURLError(err error) error {
@@ -75,24 +106,56 @@ func newURL(raw string, u *url.URL) (*URL, error) {
 		}
 	} else if strings.HasPrefix(u.Host, "[") {
 		return nil, badURL(raw, errors.New("the host is no IPv6 address"))
-	} else if host, err = idna.Lookup.ToASCII(host); err != nil && !plainHost(strings.ToLower(u.Hostname())) {
+	} else if host, err = asciiHost(host); err != nil {
 		return nil, badURL(raw, fmt.Errorf("host: %w", err))
-	} else if err != nil {
-		host = strings.ToLower(u.Hostname())
 	}
 	if port := u.Port(); port != "" {
-		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		n, err := strconv.Atoi(port)
+		if err != nil || n < 1 || n > 65535 {
 			return nil, badURL(raw, fmt.Errorf("port %s is not between 1 and 65535", port))
 		}
-		host += ":" + port
+		host += ":" + strconv.Itoa(n)
 	}
 	out := &URL{u: *u, user: u.User, fragment: u.EscapedFragment()}
+	if _, hasPassword := u.User.Password(); !hasPassword && u.User.Username() == "" {
+		out.user = nil
+	}
 	out.u.Host, out.u.User, out.u.Fragment, out.u.RawFragment = host, nil, "", ""
+	out.u.RawQuery = encodeQuery(u.RawQuery)
 	if out.u.Path == "" {
 		out.u.Path, out.u.RawPath = "/", ""
 	}
 	out.u.ForceQuery = false
 	return out, nil
+}
+
+// asciiHost gives the form of a name that name servers know. Names that no registry has, such as my_server, stay.
+func asciiHost(host string) (string, error) {
+	ascii, err := idna.Lookup.ToASCII(host)
+	if err != nil {
+		if !plainHost(host) {
+			return "", err
+		}
+		ascii = host
+	}
+	labels := strings.Split(strings.TrimSuffix(ascii, "."), ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 {
+			return "", fmt.Errorf("%q has a part of no or over 63 characters", Shown(ascii))
+		}
+	}
+	if len(ascii) > 253 {
+		return "", errors.New("the name has over 253 characters")
+	}
+	return ascii, nil
+}
+
+// encodeQuery encodes what has no place in a query and strict servers refuse; escapes that are there stay.
+func encodeQuery(query string) string {
+	for _, c := range `"<>\^{|}` + "`" {
+		query = strings.ReplaceAll(query, string(c), fmt.Sprintf("%%%02X", c))
+	}
+	return query
 }
 
 // plainHost lets names through that are used though no registry has them, such as my_server.
@@ -102,21 +165,20 @@ func plainHost(host string) bool {
 			return false
 		}
 	}
-	return host != "" && len(host) <= 253
+	return host != ""
 }
 
 // Resolve takes a reference of a document at u: relative, absolute, or empty for u itself. Credentials are inherited by
 // the same origin alone. Source: RFC 3986 5; twiml.md 2.3; pivot.md 12.1.
 func (u *URL) Resolve(ref string) (*URL, error) {
-	ref = tidy(ref)
-	if ref == "" || strings.HasPrefix(ref, "#") {
-		same := *u
-		same.fragment = strings.TrimPrefix(ref, "#")
-		return &same, nil
-	}
-	r, err := url.Parse(ref)
+	r, err := parseURL(ref)
 	if err != nil {
-		return nil, badURL(ref, unwrapURLError(err))
+		return nil, err
+	}
+	if *r == (url.URL{Fragment: r.Fragment, RawFragment: r.RawFragment}) { // also where RFC 3986 would tidy u's path
+		same := *u
+		same.fragment = r.EscapedFragment()
+		return &same, nil
 	}
 	out, err := newURL(ref, u.u.ResolveReference(r))
 	if err != nil {
@@ -162,9 +224,15 @@ func (u *URL) WithQuery(encoded string) *URL {
 }
 
 // Append gives u with a name at the end of its path; a query stays behind it. Source: twiml.md 5.1.
-func (u *URL) Append(name string) (*URL, error) {
+func (u *URL) Append(name string) *URL {
 	out := *u
-	out.u.RawPath = ""
+	out.u.RawPath = strings.TrimSuffix(u.u.EscapedPath(), "/") + "/" + url.PathEscape(name)
 	out.u.Path = strings.TrimSuffix(u.u.Path, "/") + "/" + name
-	return &out, nil
+	return &out
+}
+
+// CacheKey tells apart what may be answered differently, by address and credentials, and shows neither: 64 hex digits.
+func (u *URL) CacheKey() string {
+	sum := sha256.Sum256([]byte(u.user.String() + "@" + u.String()))
+	return hex.EncodeToString(sum[:])
 }

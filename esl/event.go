@@ -6,7 +6,7 @@ import (
 )
 
 // An Event is what the switch reports of a channel. Its headers stay as they came until one is asked for, so that an
-// event costs one allocation; an Event is never changed and may be kept.
+// event costs little more than its bytes; an Event is never changed and may be kept.
 type Event struct {
 	head headers
 	body []byte
@@ -14,10 +14,15 @@ type Event struct {
 
 // newEvent splits the body of a text/event-plain frame: headers, a blank line, and sometimes a body of its own.
 func newEvent(b []byte) *Event {
-	if i := bytes.Index(b, []byte("\n\n")); i >= 0 {
-		return &Event{head: headers(b[:i+1]), body: b[i+2:]}
+	i := bytes.Index(b, []byte("\n\n"))
+	if i < 0 {
+		return &Event{head: b}
 	}
-	return &Event{head: headers(b)}
+	e := &Event{head: b[:i+1]}
+	if body := b[i+2:]; len(body) > 0 {
+		e.body = body
+	}
+	return e
 }
 
 // Get gives a header's decoded value, "" when it is absent. The name's case counts. Where a name repeats, the first one.
@@ -40,7 +45,10 @@ func (e *Event) Variable(name string) string { return e.Get("variable_" + name) 
 
 // Number gives a header as a number, 0 when it is none.
 func (e *Event) Number(name string) int64 {
-	n, _ := strconv.ParseInt(e.Get(name), 10, 64)
+	n, err := strconv.ParseInt(e.Get(name), 10, 64)
+	if err != nil {
+		return 0
+	}
 	return n
 }
 
@@ -49,3 +57,6 @@ func (e *Event) Body() []byte { return e.body }
 
 // Each calls f with every header, decoded, in order.
 func (e *Event) Each(f func(name, value string)) { e.head.each(f) }
+
+// size is about what an event holds in memory.
+func (e *Event) size() int { return len(e.head) + len(e.body) }

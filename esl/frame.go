@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strconv"
 	"strings"
 )
@@ -24,13 +23,14 @@ const (
 const (
 	maxHeaderBytes = 1 << 20
 	maxBodyBytes   = 8 << 20
-	maxLineBytes   = 256 << 10
+	trustedBytes   = 64 << 10 // of an announced body that are allocated before they came
+	keptBytes      = 1 << 10  // of a header block's memory kept for the next one; an event's block has about 60
 )
 
 // Faults of a frame. After one of them the stream has no known place to go on from: the session ends.
 var (
 	errHeaderTooLong = fmt.Errorf("frame: header block over %d bytes", maxHeaderBytes)
-	errLineTooLong   = fmt.Errorf("frame: header line over %d bytes", maxLineBytes)
+	errBodyTooLong   = fmt.Errorf("frame: body over %d bytes", maxBodyBytes)
 	errBadLength     = errors.New("frame: bad Content-Length")
 )
 
@@ -41,138 +41,181 @@ type headers []byte
 // raw gives the undecoded value of the first line called name, and whether there is one. Lines that are not headers are
 // passed over: a call is never refused over a header that cannot be read.
 func (h headers) raw(name string) ([]byte, bool) {
-	rest := []byte(h)
-	for len(rest) > 0 {
-		i := bytes.Index(rest, []byte(name))
+	if name == "" {
+		return nil, false
+	}
+	for at := 0; ; {
+		i := bytes.Index(h[at:], []byte(name))
 		if i < 0 {
 			return nil, false
 		}
-		start := i + len(name)
-		atLineStart := i == 0 || rest[i-1] == '\n'
-		if atLineStart && start < len(rest) && rest[start] == ':' {
-			value := rest[start+1:]
-			if end := bytes.IndexByte(value, '\n'); end >= 0 {
-				value = value[:end]
-			}
+		start := at + i
+		at = start + len(name)
+		if at < len(h) && h[at] == ':' && (start == 0 || h[start-1] == '\n') {
+			value, _, _ := bytes.Cut(h[at+1:], []byte("\n"))
 			return bytes.TrimSpace(value), true
 		}
-		rest = rest[start:]
 	}
-	return nil, false
 }
 
-// get gives the decoded value of the first line called name, "" when there is none. The switch percent-encodes values;
-// one with a bad escape is given as it came.
+// get gives the decoded value of the first line called name, "" when there is none.
 func (h headers) get(name string) string {
-	value, ok := h.raw(name)
-	if !ok {
-		return ""
-	}
+	value, _ := h.raw(name)
 	return decode(value)
 }
 
 // each calls f with every header in order, decoded.
 func (h headers) each(f func(name, value string)) {
 	for line := range bytes.Lines(h) {
-		name, value, ok := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte(":"))
-		if ok {
+		if name, value, ok := bytes.Cut(line, []byte(":")); ok && len(name) > 0 {
 			f(string(name), decode(bytes.TrimSpace(value)))
 		}
 	}
 }
 
+// frame reads what the block says of its frame: the content type and the length of the body, 0 when it has none. Two
+// lengths that differ are a fault. Names are compared without regard to case: a length that is missed loses the stream.
+func (h headers) frame() (kind string, length int, err error) {
+	announced := false
+	for line := range bytes.Lines(h) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case len(name) == len("Content-Type") && bytes.EqualFold(name, []byte("Content-Type")):
+			if kind == "" {
+				kind = contentType(bytes.TrimSpace(value))
+			}
+		case len(name) == len("Content-Length") && bytes.EqualFold(name, []byte("Content-Length")):
+			value = bytes.TrimSpace(value)
+			n, err := strconv.ParseUint(string(value), 10, 63)
+			if err != nil || announced && n != uint64(length) {
+				return kind, 0, fmt.Errorf("%w %q", errBadLength, clip(value))
+			}
+			if n > maxBodyBytes {
+				return kind, 0, fmt.Errorf("%w: Content-Length %d", errBodyTooLong, n)
+			}
+			length, announced = int(n), true
+		}
+	}
+	return kind, length, nil
+}
+
+// contentType gives the constant, without allocating, where there is one.
+func contentType(value []byte) string {
+	for _, known := range [...]string{contentEvent, contentReply, contentAPI, contentDisconnect, contentRude} {
+		if string(value) == known {
+			return known
+		}
+	}
+	return string(value)
+}
+
+// decode undoes the switch's percent-encoding. A % that starts no escape stays, as in the switch's own decoder.
 func decode(value []byte) string {
-	s := string(value)
-	if strings.IndexByte(s, '%') < 0 {
-		return s
+	i := bytes.IndexByte(value, '%')
+	if i < 0 {
+		return string(value)
 	}
-	if d, err := url.PathUnescape(s); err == nil {
-		return d
+	var b strings.Builder
+	b.Grow(len(value))
+	for ; i >= 0; i = bytes.IndexByte(value, '%') {
+		b.Write(value[:i])
+		value = value[i:]
+		if n, err := strconv.ParseUint(string(value[1:min(3, len(value))]), 16, 8); err == nil && len(value) >= 3 {
+			b.WriteByte(byte(n))
+			value = value[3:]
+		} else {
+			b.WriteByte('%')
+			value = value[1:]
+		}
 	}
-	return s
+	b.Write(value)
+	return b.String()
 }
 
 // frame is one message of the socket: a header block and the body that its Content-Length announces.
 type frame struct {
-	head headers
-	body []byte
+	kind string  // the content type
+	head headers // the reader's own: good until it reads the next frame
+	body []byte  // the caller's to keep; nil when there is none
 }
 
-func (f frame) contentType() string {
-	value, _ := f.head.raw("Content-Type")
-	return string(value)
+// A frameReader reads the frames of one connection. Of an event it allocates the body and nothing else.
+type frameReader struct {
+	in   *bufio.Reader
+	head []byte
 }
 
-// readFrame reads the next frame. It answers io.EOF only between frames; inside one it is io.ErrUnexpectedEOF.
-func readFrame(r *bufio.Reader) (frame, error) {
-	var head []byte
+func newFrameReader(r io.Reader) *frameReader {
+	return &frameReader{in: bufio.NewReaderSize(r, readBuffer)}
+}
+
+// read gives the next frame. It answers io.EOF only between frames; inside one it is io.ErrUnexpectedEOF.
+func (r *frameReader) read() (frame, error) {
+	head, err := r.block()
+	if err != nil {
+		return frame{}, err
+	}
+	kind, length, err := head.frame()
+	if err != nil {
+		return frame{}, err
+	}
+	body, err := r.body(length)
+	if err != nil {
+		return frame{}, err
+	}
+	return frame{kind: kind, head: head, body: body}, nil
+}
+
+// block reads a header block and the blank line behind it; blank lines before it are passed over.
+func (r *frameReader) block() (headers, error) {
+	if cap(r.head) > keptBytes {
+		r.head = nil
+	}
+	head, line := r.head[:0], 0 // line is where the last one starts
 	for {
-		line, err := readLine(r)
+		part, err := r.in.ReadSlice('\n')
+		if len(head)+len(part) > maxHeaderBytes {
+			return nil, errHeaderTooLong
+		}
+		head = append(head, part...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue // a line longer than the buffer
+		}
+		blank := len(bytes.TrimRight(head[line:], "\r\n")) == 0
 		if err != nil {
-			if errors.Is(err, io.EOF) && (len(head) > 0 || len(line) > 0) {
-				err = io.ErrUnexpectedEOF
+			if line > 0 || !blank {
+				err = unexpected(err)
 			}
-			return frame{}, err
+			return nil, err
 		}
-		if len(bytes.TrimRight(line, "\r\n")) == 0 {
-			if len(head) == 0 {
-				continue // blank lines between frames
-			}
-			break
+		if blank {
+			head = head[:line]
 		}
-		if len(head)+len(line) > maxHeaderBytes {
-			return frame{}, errHeaderTooLong
+		if blank && line > 0 {
+			r.head = head
+			return head, nil
 		}
-		head = append(head, line...)
+		line = len(head)
 	}
-	f := frame{head: head}
-	value, ok := f.head.raw("Content-Length")
-	if !ok {
-		return f, nil
-	}
-	n, err := strconv.Atoi(string(value))
-	if err != nil || n < 0 {
-		return frame{}, fmt.Errorf("%w %q", errBadLength, clip(value))
-	}
-	if n > maxBodyBytes {
-		return frame{}, fmt.Errorf("frame: body of %d bytes, limit %d", n, maxBodyBytes)
-	}
-	f.body, err = readBody(r, n)
-	return f, err
 }
 
-// readBody grows with what really arrives: an announced length alone allocates nothing.
-func readBody(r *bufio.Reader, n int) ([]byte, error) {
-	const trusted = 64 << 10
-	if n <= trusted {
-		body := make([]byte, n)
-		if _, err := io.ReadFull(r, body); err != nil {
+// body reads a body. Its memory grows with what really arrives: an announced length alone allocates little.
+func (r *frameReader) body(length int) ([]byte, error) {
+	if length == 0 {
+		return nil, nil
+	}
+	body := make([]byte, min(length, trustedBytes))
+	for got := 0; ; {
+		n, err := io.ReadFull(r.in, body[got:])
+		if err != nil {
 			return nil, unexpected(err)
 		}
-		return body, nil
-	}
-	var b bytes.Buffer
-	if _, err := io.CopyN(&b, r, int64(n)); err != nil {
-		return nil, unexpected(err)
-	}
-	return b.Bytes(), nil
-}
-
-// readLine gives a line with its end. The slice is only good until the next read unless the line outgrew the buffer.
-func readLine(r *bufio.Reader) ([]byte, error) {
-	line, err := r.ReadSlice('\n')
-	if !errors.Is(err, bufio.ErrBufferFull) {
-		return line, err
-	}
-	long := bytes.Clone(line)
-	for errors.Is(err, bufio.ErrBufferFull) {
-		if len(long) > maxLineBytes {
-			return long, errLineTooLong
+		if got += n; got == length {
+			return body, nil
 		}
-		line, err = r.ReadSlice('\n')
-		long = append(long, line...)
+		body = append(make([]byte, 0, min(length, 2*got)), body...)
+		body = body[:cap(body)]
 	}
-	return long, err
 }
 
 func unexpected(err error) error {
@@ -182,6 +225,7 @@ func unexpected(err error) error {
 	return err
 }
 
+// clip shortens what came for an error's text.
 func clip(b []byte) string {
 	const most = 40
 	if len(b) > most {

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
 )
-
-// keepAlive finds a switch whose host went away without a word: after about half a minute.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
 
 // ErrDrain is the cause with which a call's context ends when the service stops and its patience is over.
 var ErrDrain = errors.New("esl: the service is stopping")
@@ -40,16 +40,16 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
+			if isShortage(err) && pause(ctx, 50*time.Millisecond) {
+				s.Log.WithField("err", err).Warn("accept")
+				continue
+			}
 			if ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
-				if isTemporary(err) && pause(ctx, 50*time.Millisecond) {
-					s.Log.WithField("err", err).Warn("accept")
-					continue
-				}
 				fault = fmt.Errorf("esl: accept: %w", err)
 			}
 			break
 		}
-		if peer, ok := s.allowed(conn); !ok {
+		if peer, ok := s.allowed(conn.RemoteAddr()); !ok {
 			s.Log.WithField("peer", peer).Warn("peer refused: not in esl.allow")
 			_ = conn.Close()
 			continue
@@ -71,12 +71,21 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return fault
 }
 
-// isTemporary tells a shortage, such as of file descriptors, from a listener that is broken for good.
-func isTemporary(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && !errors.Is(err, net.ErrClosed)
+// isShortage tells what goes by, such as too many open files, from a listener that is broken for good.
+func isShortage(err error) bool {
+	return isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED)
 }
 
+// isAbsence tells a peer that left before it said anything from one that said something wrong or dawdled.
+func isAbsence(err error) bool {
+	return isAny(err, io.EOF, io.ErrClosedPipe, syscall.ECONNRESET, syscall.EPIPE)
+}
+
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
+// pause waits, unless ctx ends before.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -88,13 +97,17 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (s *Server) allowed(conn net.Conn) (string, bool) {
-	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+// allowed looks a peer up in Allow. IPv4 in IPv6 clothes, in the peer's address or in a prefix, is IPv4.
+func (s *Server) allowed(remote net.Addr) (string, bool) {
+	peer, err := netip.ParseAddrPort(remote.String())
 	if err != nil {
-		return conn.RemoteAddr().String(), false
+		return remote.String(), false
 	}
 	address := peer.Addr().Unmap().WithZone("")
 	for _, p := range s.Allow {
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		if p.Contains(address) {
 			return address.String(), true
 		}
@@ -104,15 +117,19 @@ func (s *Server) allowed(conn net.Conn) (string, bool) {
 
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetKeepAliveConfig(keepAlive)
+		noticeDeath(tcp)
 	}
 	session, err := Connect(ctx, conn, s.Events...)
 	if err != nil {
-		// A wrong dialplan line must reach the operator; a peer that came and went, such as a port check, need not.
-		if _, wrong := errors.AsType[*ModeError](err); wrong {
-			s.Log.WithField("err", err).Error("the switch's dialplan line is incomplete")
-		} else {
-			s.Log.WithField("err", err).Warn("connection without a channel")
+		log := s.Log.WithFields(logrus.Fields{"peer": conn.RemoteAddr().String(), "err": err})
+		_, wrong := errors.AsType[*ModeError](err)
+		switch {
+		case wrong:
+			log.Error("the switch's dialplan line is incomplete")
+		case isAbsence(err):
+			log.Debug("connection without a channel") // came and went without a word, as a port check does
+		default:
+			log.Warn("connection without a channel")
 		}
 		return
 	}

@@ -1,12 +1,12 @@
 package esl
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -16,11 +16,12 @@ import (
 
 // Limits and times of a session.
 const (
-	connectTimeout = 5 * time.Second  // for the reply to connect
+	connectTimeout = 5 * time.Second  // for the whole reply to connect
 	writeTimeout   = 10 * time.Second // for the switch to take a command
-	byeTimeout     = time.Second      // for the last frames after exit
+	byeTimeout     = time.Second      // for exit to be taken and the last frames to come
 	linger         = 5                // seconds that the switch keeps the socket after the channel's end
 	maxBacklog     = 20000            // events that wait for the owner
+	maxBacklogSize = 128 << 20        // bytes of them
 	maxOutstanding = 10000            // commands that wait for a reply
 	readBuffer     = 4 << 10
 )
@@ -31,8 +32,9 @@ const Refused = "FSPIVOT_REFUSED"
 
 // Reasons why a session ended, for errors.Is on Session.Next's error.
 var (
-	ErrClosed  = errors.New("esl: session closed by us")
-	ErrBacklog = fmt.Errorf("esl: over %d events waiting", maxBacklog)
+	ErrClosed     = errors.New("esl: session closed by us")
+	ErrBacklog    = fmt.Errorf("esl: over %d events or %d MB waiting", maxBacklog, maxBacklogSize>>20)
+	ErrUnanswered = fmt.Errorf("esl: over %d commands without a reply", maxOutstanding)
 )
 
 // A ModeError tells what the dialplan's socket action lacks. Source: docs/reference/esl.md, Frames.
@@ -46,25 +48,28 @@ func (e *ModeError) Error() string {
 	if e.Control != "full" {
 		missing = append(missing, "full")
 	}
-	return fmt.Sprintf("esl: the dialplan's socket action lacks the word %s: write <action application=\"socket\" data=\"host:port async full\"/>",
-		strings.Join(missing, " and "))
+	return fmt.Sprintf("esl: the dialplan's socket action lacks the word %s: "+
+		"write <action application=\"socket\" data=\"host:port async full\"/>", strings.Join(missing, " and "))
 }
 
-// A Session is one channel's event socket. Send, Call and Exit may be called from any goroutine; Next and Ready belong
-// to the one that owns the call.
+// A Session is one channel's event socket. Send, Call, Exit and Close may be called from any goroutine; Next and Ready
+// belong to the one that owns the call.
 type Session struct {
 	conn net.Conn
-	in   *bufio.Reader
+	in   *frameReader // the handshake's, then the reader's
 	data *Event
 	uuid string
 
-	write   sync.Mutex // held while a command is written and its place in waiting taken, so that both have one order
-	waiting []waiter   // commands without a reply yet, oldest first; guarded by mu
+	write sync.Mutex // held while commands take their places in waiting and are written, so that both have one order
 
-	mu      sync.Mutex
-	backlog []*Event
-	end     error
-	ready   chan struct{} // capacity 1: set when backlog or end changed
+	mu      sync.Mutex    // guards what follows
+	waiting []waiter      // commands without a reply yet, oldest first
+	backlog []*Event      // oldest first
+	size    int           // of the backlog, in bytes
+	leaving bool          // Exit was called: however the connection ends now, it was us
+	reason  error         // why the session ends; no command is taken any more
+	over    bool          // the reader has ended: no event comes any more
+	ready   chan struct{} // capacity 1: set when backlog or over changed
 	stopped chan struct{} // closed when the reader has ended
 }
 
@@ -75,13 +80,13 @@ type waiter struct {
 
 // Connect makes a session of a connection that the switch has opened: it introduces itself, reads the channel's data,
 // and subscribes to the named events of this channel alone. A *ModeError means that the dialplan line is wrong. The
-// connection is closed when Connect fails, and belongs to the session otherwise.
+// connection is closed when Connect fails, and belongs to the session otherwise. ctx is for the time of Connect only.
 func Connect(ctx context.Context, conn net.Conn, events ...string) (*Session, error) {
-	s := &Session{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), ready: make(chan struct{}, 1), stopped: make(chan struct{})}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	s := &Session{conn: conn, in: newFrameReader(conn), ready: make(chan struct{}, 1), stopped: make(chan struct{})}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	err := s.handshake(events)
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
+	if !stop() {
+		err = fmt.Errorf("esl: connect: %w", context.Cause(ctx))
 	}
 	if err != nil {
 		_ = conn.Close()
@@ -93,39 +98,60 @@ func Connect(ctx context.Context, conn net.Conn, events ...string) (*Session, er
 
 func (s *Session) handshake(events []string) error {
 	if err := s.conn.SetDeadline(time.Now().Add(connectTimeout)); err != nil {
+		return fmt.Errorf("esl: connect: %w", err)
+	}
+	if _, err := s.conn.Write([]byte("connect\n\n")); err != nil {
+		return fmt.Errorf("esl: connect: %w", err)
+	}
+	if err := s.introduce(); err != nil {
 		return err
-	}
-	if err := s.put("connect"); err != nil {
-		return fmt.Errorf("esl: connect: %w", err)
-	}
-	f, err := readFrame(s.in)
-	if err != nil {
-		return fmt.Errorf("esl: connect: %w", err)
-	}
-	s.data = &Event{head: f.head, body: f.body}
-	s.uuid = s.data.Get("Unique-ID")
-	if s.uuid == "" {
-		s.uuid = s.data.Get("Channel-Call-UUID")
-	}
-	if s.uuid == "" {
-		return fmt.Errorf("esl: connect: the reply %q names no channel", clip(f.head))
 	}
 	if mode, control := s.data.Get("Socket-Mode"), s.data.Get("Control"); mode != "async" || control != "full" {
 		return &ModeError{Mode: mode, Control: control}
 	}
 	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
-		return err
+		return fmt.Errorf("esl: connect: %w", err)
 	}
+	// The library's Linger builder multiplies its seconds by a billion, hence the plain text.
+	setup := []Command{{wire: fmt.Sprintf("linger %d", linger)}}
 	filter, err := Filter("Unique-ID", s.uuid)
 	if err != nil {
 		return err
 	}
-	subscribe, err := Subscribe(events...)
-	if err != nil {
-		return err
+	filter.must = true // it keeps other calls' events out
+	setup = append(setup, filter)
+	if len(events) > 0 {
+		subscribe, err := Subscribe(events...)
+		if err != nil {
+			return err
+		}
+		subscribe.must = true // a call without events never ends
+		setup = append(setup, subscribe)
 	}
-	// The library's Linger builder multiplies its seconds by a billion, hence the plain text.
-	return s.Send(Command{wire: fmt.Sprintf("linger %d", linger)}, filter, subscribe)
+	return s.Send(setup...)
+}
+
+// introduce reads the reply to connect: the channel's data.
+func (s *Session) introduce() error {
+	for {
+		f, err := s.in.read()
+		if err != nil {
+			return fmt.Errorf("esl: connect: %w", err)
+		}
+		switch f.kind {
+		case contentReply:
+			s.data = &Event{head: bytes.Clone(f.head), body: f.body}
+			if s.uuid = s.data.Get("Unique-ID"); s.uuid != "" {
+				return nil
+			}
+			if text := s.data.Get("Reply-Text"); strings.HasPrefix(text, "-ERR") {
+				return fmt.Errorf("esl: connect: the switch answered %q", clip([]byte(text)))
+			}
+			return fmt.Errorf("esl: connect: the reply %q names no channel", clip(f.head))
+		case contentRude, contentDisconnect:
+			return fmt.Errorf("esl: connect: %s: %q", f.kind, clip(f.body))
+		}
+	}
 }
 
 // Data is the channel as it was when it connected: profile headers, and variables as variable_<name>.
@@ -135,7 +161,8 @@ func (s *Session) Data() *Event { return s.data }
 func (s *Session) UUID() string { return s.uuid }
 
 // Send writes commands, in one piece and in order, without waiting for replies. A refused execute comes back as a
-// Refused event; other refusals concern nobody. The error is of the connection: the session is over.
+// Refused event; other refusals concern nobody. The error is why the session is over. It waits for nothing but a switch
+// that does not read, and for that not long.
 func (s *Session) Send(commands ...Command) error {
 	return s.send(nil, commands...)
 }
@@ -169,43 +196,42 @@ func (s *Session) send(reply chan<- string, commands ...Command) error {
 	if len(commands) == 0 {
 		return nil
 	}
-	var wire strings.Builder
-	for i, c := range commands {
-		if i > 0 {
-			wire.WriteString("\n\n")
-		}
-		wire.WriteString(c.wire)
+	var wire []byte
+	for _, c := range commands {
+		wire = append(append(wire, c.wire...), "\n\n"...)
 	}
 	s.write.Lock()
 	defer s.write.Unlock()
-	s.mu.Lock()
-	err := s.end
-	if err == nil && len(s.waiting)+len(commands) > maxOutstanding {
-		err = fmt.Errorf("esl: over %d commands without a reply", maxOutstanding)
+	if err := s.expect(reply, commands); err != nil {
+		return err
 	}
+	err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err == nil {
-		for _, c := range commands {
-			s.waiting = append(s.waiting, waiter{command: c, reply: reply})
-		}
+		_, err = s.conn.Write(wire)
 	}
-	s.mu.Unlock()
 	if err != nil {
-		return err
-	}
-	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	if err := s.put(wire.String()); err != nil {
-		// The reader sees the broken connection as well; ending it here makes sure that it does.
-		_ = s.conn.Close()
-		return fmt.Errorf("esl: write: %w", err)
+		// A part of a command may have gone out: nothing can follow it.
+		return s.fail(fmt.Errorf("esl: write: %w", err))
 	}
 	return nil
 }
 
-func (s *Session) put(message string) error {
-	_, err := s.conn.Write([]byte(message + "\n\n"))
-	return err
+// expect queues commands for their replies. A switch that answers none any more ends the session: a command that is
+// silently lost is a call that never ends.
+func (s *Session) expect(reply chan<- string, commands []Command) error {
+	s.mu.Lock()
+	reason, full := s.reason, len(s.waiting)+len(commands) > maxOutstanding
+	if reason == nil && !full {
+		for _, c := range commands {
+			c.wire = "" // on its way
+			s.waiting = append(s.waiting, waiter{command: c, reply: reply})
+		}
+	}
+	s.mu.Unlock()
+	if reason == nil && full {
+		return s.fail(ErrUnanswered)
+	}
+	return reason
 }
 
 // Ready tells that Next has something: wait on it, then call Next until it has nothing.
@@ -220,25 +246,33 @@ func (s *Session) Next() (*Event, error) {
 		e := s.backlog[0]
 		s.backlog[0] = nil
 		s.backlog = s.backlog[1:]
+		s.size -= e.size()
 		if len(s.backlog) == 0 {
 			s.backlog = nil
 		}
 		return e, nil
 	}
-	return nil, s.end
+	if s.over {
+		return nil, s.reason
+	}
+	return nil, nil
 }
 
 func (s *Session) ended() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.end
+	return s.reason
 }
 
 // Exit gives the channel back: with `exit` the dialplan goes on with its next action, or ends. It reads what still
 // comes for a moment, closes the connection and waits for the reader.
 func (s *Session) Exit() {
+	s.mu.Lock()
+	s.leaving = true
+	s.mu.Unlock()
+	bye := time.AfterFunc(byeTimeout, func() { _ = s.fail(ErrClosed) })
+	defer bye.Stop()
 	if s.Send(Command{wire: command.Exit{}.BuildMessage()}) == nil {
-		_ = s.conn.SetReadDeadline(time.Now().Add(byeTimeout))
 		<-s.stopped
 	}
 	s.Close()
@@ -246,18 +280,24 @@ func (s *Session) Exit() {
 
 // Close drops the connection and waits for the reader. The channel lives on without us, as after Exit.
 func (s *Session) Close() {
-	s.finish(ErrClosed)
-	_ = s.conn.Close()
+	_ = s.fail(ErrClosed)
 	<-s.stopped
 }
 
-func (s *Session) finish(reason error) {
+// fail ends the session for a reason, unless it has one, and gives the one that counts. The reader ends with the
+// connection.
+func (s *Session) fail(reason error) error {
 	s.mu.Lock()
-	if s.end == nil {
-		s.end = reason
+	if s.reason == nil {
+		if s.leaving {
+			reason = ErrClosed
+		}
+		s.reason = reason
 	}
+	reason = s.reason
 	s.mu.Unlock()
-	s.wake()
+	_ = s.conn.Close()
+	return reason
 }
 
 func (s *Session) wake() {
@@ -269,53 +309,63 @@ func (s *Session) wake() {
 
 // read is the reader goroutine. It never waits for anybody but the switch.
 func (s *Session) read() {
-	defer close(s.stopped)
+	_ = s.fail(s.receive())
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
+	s.wake()
+	close(s.stopped)
+}
+
+func (s *Session) receive() error {
 	for {
-		f, err := readFrame(s.in)
+		f, err := s.in.read()
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
-				err = ErrClosed
-			}
-			s.finish(fmt.Errorf("esl: read: %w", err))
-			return
+			return fmt.Errorf("esl: read: %w", err)
 		}
-		switch f.contentType() {
+		switch f.kind {
 		case contentEvent:
-			if !s.deliver(newEvent(f.body)) {
-				s.finish(ErrBacklog)
-				return
-			}
+			err = s.deliver(newEvent(f.body))
 		case contentReply:
-			s.answer(f.head.get("Reply-Text"))
+			text, _ := f.head.raw("Reply-Text") // not percent-encoded, except in the reply to connect
+			err = s.answer(string(text))
 		case contentAPI:
-			s.answer(string(f.body))
+			err = s.answer(string(f.body))
 		case contentDisconnect, contentRude:
 			// With linger the last events may still come behind the notice; without it the switch closes next.
 		default:
 			// A kind that this version does not know: its length was read, so the stream goes on behind it.
 		}
+		if err != nil {
+			return err
+		}
 	}
 }
 
-func (s *Session) deliver(e *Event) bool {
+func (s *Session) deliver(e *Event) error {
 	s.mu.Lock()
-	full := len(s.backlog) >= maxBacklog
+	full := len(s.backlog) >= maxBacklog || s.size+e.size() > maxBacklogSize
 	if !full {
 		s.backlog = append(s.backlog, e)
+		s.size += e.size()
 	}
 	s.mu.Unlock()
+	if full {
+		return ErrBacklog
+	}
 	s.wake()
-	return !full
+	return nil
 }
 
 // answer gives a reply to the oldest command that waits for one. The switch answers in order and every command once.
-func (s *Session) answer(text string) {
+func (s *Session) answer(text string) error {
 	s.mu.Lock()
 	if len(s.waiting) == 0 {
 		s.mu.Unlock()
-		return
+		return nil
 	}
 	w := s.waiting[0]
+	s.waiting[0] = waiter{}
 	s.waiting = s.waiting[1:]
 	if len(s.waiting) == 0 {
 		s.waiting = nil
@@ -324,8 +374,22 @@ func (s *Session) answer(text string) {
 	if w.reply != nil {
 		w.reply <- text
 	}
-	if w.command.uuid != "" && strings.HasPrefix(text, "-ERR") {
-		s.deliver(&Event{head: headers(fmt.Sprintf("Event-Name: %s\nUnique-ID: %s\nApplication: %s\nApplication-UUID: %s\nReply-Text: %s\n",
-			Refused, s.uuid, w.command.app, w.command.uuid, strings.TrimSpace(text)))})
+	if !strings.HasPrefix(text, "-ERR") {
+		return nil
 	}
+	text = strings.TrimSpace(text)
+	switch c := w.command; {
+	case c.must:
+		return fmt.Errorf("esl: the switch refused this channel's events: %q", text)
+	case c.uuid != "":
+		return s.deliver(refused(s.uuid, c, text))
+	}
+	return nil
+}
+
+// refused makes the event that stands for an execute which will never complete.
+func refused(channel string, c Command, text string) *Event {
+	const lines = "Event-Name: %s\nUnique-ID: %s\nApplication: %s\nApplication-UUID: %s\nReply-Text: %s\n"
+	return &Event{head: fmt.Appendf(nil, lines,
+		Refused, url.PathEscape(channel), url.PathEscape(c.app), url.PathEscape(c.uuid), url.PathEscape(text))}
 }

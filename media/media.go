@@ -2,40 +2,25 @@
 // URL. It decides which names are allowed: an http(s) URL (fetched by us and cached), a media document's id, a file
 // under the media folder, prompt://, tone_stream://, silence_stream://, local_stream://. Nothing else reaches the switch.
 //
-// Goroutines: one for each upload, which Library.Close waits for; a fetch runs on one that the caller's wait ends.
-// Start reading at Library.File.
+// Goroutines: one for each upload and one for each fetch, both of which Library.Close waits for; a fetch ends when no call
+// waits for it any more. Start reading at Call.File.
 package media
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"mime"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"fspivot/dialplan"
 	"fspivot/egress"
 	"fspivot/timeline"
-)
-
-// Limits of fetched audio. Source: twiml.md 4.2.
-const (
-	maxAudio    = 64 << 20
-	fetchTime   = 15 * time.Second
-	uploadTime  = time.Minute
-	uploadTries = 3
 )
 
 // Documents is where media documents are looked up, by account and id.
@@ -47,7 +32,8 @@ type Documents interface {
 type Config struct {
 	Dir        string            // media folder
 	Recordings string            // where the switch writes recordings
-	Cache      string            // fetched audio; "": "cache" beside the recordings
+	Cache      string            // fetched audio; "": "cache" in Recordings
+	CacheBytes int64             // of fetched audio that are kept, what was used last; 0: 1 GiB
 	Voice      dialplan.Voice    // where a document names none that is known
 	Voices     map[string]string // document's voice → "voice" or "engine/voice"
 	BaseURL    string            // what serves recordings, "http://host:port"; "": nothing does
@@ -58,49 +44,46 @@ type Config struct {
 // A Library resolves names. It is used by all calls at once.
 type Library struct {
 	Config
-	cache   string
-	uploads sync.WaitGroup
-	stop    context.CancelFunc
-	life    context.Context
+	cache   *cache
+	uploads uploads
 }
 
-// New makes the folders that are missing and a library. Paths may be relative to the working folder.
+// New makes a library, and the folders for recordings and fetched audio where they are missing. Paths may be relative to
+// the working folder. A path that the switch could not be told is an error.
 func New(c Config) (*Library, error) {
 	l := &Library{Config: c}
-	for _, dir := range []*string{&l.Dir, &l.Recordings} {
+	if l.Cache == "" {
+		l.Cache = filepath.Join(l.Recordings, "cache")
+	}
+	for _, dir := range []*string{&l.Dir, &l.Recordings, &l.Cache} {
+		if *dir == "" {
+			return nil, errors.New("media: a folder has no name")
+		}
 		abs, err := filepath.Abs(*dir)
 		if err != nil {
 			return nil, fmt.Errorf("media: %w", err)
 		}
+		if _, err := dialplan.LocalFile(abs); err != nil {
+			return nil, fmt.Errorf("media: %w", err)
+		}
 		*dir = abs
 	}
-	l.cache = l.Cache
-	if l.cache == "" {
-		l.cache = filepath.Join(l.Recordings, "cache")
-	}
-	var err error
-	if l.cache, err = filepath.Abs(l.cache); err != nil {
-		return nil, fmt.Errorf("media: %w", err)
-	}
-	for _, dir := range []string{l.Recordings, l.cache} {
+	for _, dir := range []string{l.Recordings, l.Cache} {
 		// The switch often runs as another user: it must be able to write recordings and read fetched audio.
 		if err := os.MkdirAll(dir, 0o775); err != nil {
 			return nil, fmt.Errorf("media: %w", err)
 		}
-		if _, err := dialplan.LocalFile(dir); err != nil {
-			return nil, fmt.Errorf("media: %w", err)
-		}
 	}
-	l.life, l.stop = context.WithCancel(context.Background())
+	l.cache = newCache(l.Cache, l.CacheBytes, l.Client)
+	l.uploads.slots = make(chan struct{}, maxUploads)
+	l.uploads.life, l.uploads.stop = context.WithCancel(context.Background())
 	return l, nil
 }
 
-// Close gives uploads patience to end and then stops them.
+// Close gives uploads patience to end and then stops them. Nothing may be asked of the library any more.
 func (l *Library) Close(patience time.Duration) {
-	timer := time.AfterFunc(patience, l.stop)
-	l.uploads.Wait()
-	timer.Stop()
-	l.stop()
+	l.cache.close()
+	l.uploads.close(patience)
 }
 
 // ErrNothing says that a name means nothing to play.
@@ -128,7 +111,7 @@ type Call struct {
 func (c *Call) File(ctx context.Context, ref string, base *egress.URL) (dialplan.File, error) {
 	f, err := c.resolve(ctx, strings.TrimSpace(ref), base)
 	if err != nil && !errors.Is(err, dialplan.ErrGone) && ctx.Err() == nil {
-		c.Timeline.Error("13420", fmt.Sprintf("media %q: %v", clip(ref), err))
+		c.Timeline.Error("13420", fmt.Sprintf("media %q: %v", egress.Shown(ref), err))
 	}
 	return f, err
 }
@@ -138,12 +121,15 @@ func (c *Call) resolve(ctx context.Context, ref string, base *egress.URL) (dialp
 		return dialplan.File{}, ErrNothing
 	}
 	scheme, rest, ok := strings.Cut(ref, "://")
-	if !ok {
+	if !ok || strings.ContainsAny(scheme, "/?#") { // a URL in a relative one's query is none of ours
 		if f, found, err := c.stored(ctx, ref, base); found || err != nil {
 			return f, err
 		}
 		if base == nil {
-			return dialplan.File{}, fmt.Errorf("there is neither a media document nor a file of this name in media.dir")
+			if f, err := c.prompt(ref); err == nil && !strings.Contains(ref, "/") {
+				return f, nil
+			}
+			return dialplan.File{}, errors.New("there is no media document, file of media.dir or prompt of this name")
 		}
 		u, err := base.Resolve(ref)
 		if err != nil {
@@ -161,14 +147,7 @@ func (c *Call) resolve(ctx context.Context, ref string, base *egress.URL) (dialp
 	case "tone_stream":
 		return dialplan.Tone(rest)
 	case "silence_stream":
-		ms, err := strconv.Atoi(strings.SplitN(rest, ",", 2)[0])
-		switch {
-		case err != nil || ms < -1:
-			return dialplan.File{}, fmt.Errorf("silence_stream wants milliseconds")
-		case ms < 0:
-			return dialplan.EndlessSilence(), nil
-		}
-		return dialplan.Silence(time.Duration(ms) * time.Millisecond), nil
+		return silence(rest)
 	case "local_stream":
 		return dialplan.LocalStream(rest)
 	case "prompt":
@@ -177,7 +156,20 @@ func (c *Call) resolve(ctx context.Context, ref string, base *egress.URL) (dialp
 	return dialplan.File{}, fmt.Errorf("%s:// may not be played: http, https, prompt, tone_stream, silence_stream and local_stream may", clip(scheme))
 }
 
-// stored looks for a media document of that id and for a file of that name.
+// silence is MS[,LEVEL], MS at most a day, or -1 for what never ends. The level of the noise is the switch's own choice.
+func silence(rest string) (dialplan.File, error) {
+	text, level, noisy := strings.Cut(rest, ",")
+	ms, err := strconv.Atoi(text)
+	if _, levelErr := strconv.Atoi(level); err != nil || noisy && levelErr != nil || ms < -1 || ms > 24*3600*1000 {
+		return dialplan.File{}, errors.New("silence_stream wants milliseconds, at most a day")
+	}
+	if ms < 0 {
+		return dialplan.EndlessSilence(), nil
+	}
+	return dialplan.Silence(time.Duration(ms) * time.Millisecond), nil
+}
+
+// stored looks for a media document of that id and for a file of that name. The found one may be unusable: an error.
 func (c *Call) stored(ctx context.Context, ref string, base *egress.URL) (dialplan.File, bool, error) {
 	id := strings.TrimPrefix(ref, "/"+c.Account+"/")
 	if name, ok := strings.CutPrefix(strings.TrimPrefix(ref, "/"), "system_media/"); ok {
@@ -232,6 +224,9 @@ func (c *Call) local(name string) (dialplan.File, error) {
 // or en-us, en. Source: callflow-engine.md 13.2.
 func (c *Call) prompt(rest string) (dialplan.File, error) {
 	parts := strings.Split(strings.Trim(rest, "/"), "/")
+	if len(parts) > 3 || slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == "." || p == ".." }) {
+		return dialplan.File{}, errors.New("a prompt is ACCOUNT/NAME/LANGUAGE")
+	}
 	name, language := parts[0], strings.ToLower(c.Language)
 	if len(parts) > 1 {
 		name = parts[1]
@@ -239,292 +234,16 @@ func (c *Call) prompt(rest string) (dialplan.File, error) {
 	if len(parts) > 2 {
 		language = strings.ToLower(parts[2])
 	}
+	if language == "" {
+		language = "en-us"
+	}
 	short, _, _ := strings.Cut(language, "-")
 	for _, l := range []string{language, short, "en-us", "en"} {
-		if l == "" {
-			continue
-		}
 		if f, err := c.local(filepath.Join("prompts", l, name+".wav")); err == nil {
 			return f, nil
 		}
 	}
-	return dialplan.File{}, fmt.Errorf("prompt %q has no file prompts/%s/%s.wav in media.dir", name, first(short, "en"), name)
-}
-
-var extensions = map[string]string{
-	"audio/wav": "wav", "audio/wave": "wav", "audio/x-wav": "wav", "audio/vnd.wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3",
-	"audio/ogg": "ogg", "audio/aiff": "aiff", "audio/x-aiff": "aiff", "audio/x-aifc": "aiff", "audio/basic": "au", "audio/ulaw": "ul",
-	"audio/gsm": "gsm", "audio/x-gsm": "gsm", "audio/flac": "flac",
-}
-
-// fetch gets audio into the cache. The owner of the call waits beside it, so a hangup ends it.
-func (c *Call) fetch(ctx context.Context, u *egress.URL) (dialplan.File, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
-	defer cancel()
-	var f dialplan.File
-	var err error
-	done := make(chan struct{})
-	started := time.Now()
-	go func() {
-		defer close(done)
-		f, err = c.download(ctx, u)
-	}()
-	if waitErr := c.Waiter.WaitFor(ctx, done); waitErr != nil {
-		cancel()
-		<-done
-		return dialplan.File{}, waitErr
-	}
-	if err == nil {
-		c.Timeline.Add(timeline.Record{Kind: timeline.KindAnswer, From: timeline.Web, To: timeline.FSPivot, Text: "audio " + u.Redacted(), Took: time.Since(started)})
-	}
-	return f, err
-}
-
-func (l *Library) download(ctx context.Context, u *egress.URL) (dialplan.File, error) {
-	sum := sha256.Sum256([]byte(u.String()))
-	key := hex.EncodeToString(sum[:])
-	request := egress.Request{Method: http.MethodGet, URL: u, Accept: "audio/*", MaxBody: maxAudio, Timeout: fetchTime, Header: http.Header{}}
-	known, modified := l.cached(key)
-	if known != "" {
-		if time.Since(modified) < freshFor {
-			return dialplan.LocalFile(known)
-		}
-		request.Header.Set("If-Modified-Since", modified.UTC().Format(http.TimeFormat))
-	}
-	temp, err := os.CreateTemp(l.cache, "fetch-*")
-	if err != nil {
-		return dialplan.File{}, err
-	}
-	defer func() { _ = os.Remove(temp.Name()) }()
-	response, err := l.Client.Fetch(ctx, request, temp)
-	if closeErr := temp.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return dialplan.File{}, err
-	}
-	if response.Status == http.StatusNotModified && known != "" {
-		now := time.Now()
-		_ = os.Chtimes(known, now, now)
-		return dialplan.LocalFile(known)
-	}
-	if response.Status != http.StatusOK {
-		return dialplan.File{}, fmt.Errorf("the server answered %d", response.Status)
-	}
-	extension, err := kind(response.Header.Get("Content-Type"), response.URL.String(), temp.Name())
-	if err != nil {
-		return dialplan.File{}, err
-	}
-	name := filepath.Join(l.cache, key+"."+extension)
-	if err := os.Chmod(temp.Name(), 0o644); err != nil {
-		return dialplan.File{}, err
-	}
-	if err := os.Rename(temp.Name(), name); err != nil {
-		return dialplan.File{}, err
-	}
-	return dialplan.LocalFile(name)
-}
-
-// freshFor is how long fetched audio is played without asking the server again.
-const freshFor = time.Minute
-
-func (l *Library) cached(key string) (string, time.Time) {
-	names, err := filepath.Glob(filepath.Join(l.cache, key+".*"))
-	if err != nil || len(names) == 0 {
-		return "", time.Time{}
-	}
-	info, err := os.Stat(names[0])
-	if err != nil {
-		return "", time.Time{}
-	}
-	return names[0], info.ModTime()
-}
-
-// kind tells what audio it is: by Content-Type, by the address's extension, by its first bytes. Source: twiml.md 4.2.
-func kind(contentType, address, file string) (string, error) {
-	media, _, _ := mime.ParseMediaType(contentType)
-	if e, ok := extensions[strings.ToLower(media)]; ok {
-		return e, nil
-	}
-	path, _, _ := strings.Cut(address, "?")
-	switch e := strings.ToLower(strings.TrimPrefix(filepath.Ext(path), ".")); e {
-	case "wav", "mp3", "ogg", "gsm", "aiff", "au", "ul", "flac":
-		return e, nil
-	}
-	head := make([]byte, 12)
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	n, _ := io.ReadFull(f, head)
-	switch s := string(head[:n]); {
-	case strings.HasPrefix(s, "RIFF") && strings.HasSuffix(s, "WAVE"):
-		return "wav", nil
-	case strings.HasPrefix(s, "ID3"), strings.HasPrefix(s, "\xff\xfb"), strings.HasPrefix(s, "\xff\xf3"):
-		return "mp3", nil
-	case strings.HasPrefix(s, "OggS"):
-		return "ogg", nil
-	}
-	return "", fmt.Errorf("content type %q is no audio that can be played", clip(contentType))
-}
-
-// Built-in voices. Source: twiml.md 4.1.1.
-var voices = map[string]string{"man": "rms", "male": "rms", "woman": "slt", "female": "slt", "alice": "slt"}
-
-// Speech gives the application that says text. A voice that is not known is said with the default one, with a record; so
-// is an engine. Source: twiml.md 4.1.1.
-func (c *Call) Speech(text dialplan.Text, voice, language, engine string, stop dialplan.Digits) (dialplan.Application, error) {
-	if text.Empty() {
-		return nil, ErrNothing
-	}
-	v := c.Voice
-	switch named, ok := lookup(c.Voices, voice); {
-	case voice == "":
-	case ok:
-		e, name, both := strings.Cut(named, "/")
-		if !both {
-			e, name = c.Voice.Engine, named
-		}
-		if parsed, err := dialplan.ParseVoice(e, name); err == nil {
-			v = parsed
-		}
-	default:
-		if name, ok := lookup(voices, voice); ok && c.Voice.Engine == "flite" {
-			v.Name = name
-		} else {
-			c.Timeline.Warn("13511", fmt.Sprintf("voice %q is not configured: %s speaks", clip(voice), v.Name))
-		}
-	}
-	if engine != "" && !strings.EqualFold(engine, v.Engine) {
-		c.Timeline.Warn("13511", fmt.Sprintf("speech engine %q is not configured: %s speaks", clip(engine), v.Engine))
-	}
-	_ = language // one language: the engines at hand have no other
-	return dialplan.Speak{Voice: v, Text: text, Stop: stop}, nil
-}
-
-func lookup(m map[string]string, key string) (string, bool) {
-	v, ok := m[key]
-	if !ok {
-		v, ok = m[strings.ToLower(key)]
-	}
-	return v, ok
-}
-
-// A Recording is a file that the switch writes and where it will be found.
-type Recording struct {
-	ID           string
-	File         dialplan.File
-	URL          string // "" when nothing will serve it
-	UploadURL    *egress.URL
-	UploadMethod string
-}
-
-// Record makes a new recording. upload is where it is to be sent, "" for nowhere: the generated name goes at the end of
-// its path. Source: twiml.md 5.1.
-func (c *Call) Record(upload, method, format string, base *egress.URL) (Recording, error) {
-	id := uuid.NewString()
-	name := id + ".wav"
-	if format != "" && format != "wav" {
-		c.Timeline.Warn("", fmt.Sprintf("recording format %q: wav is written", clip(format)))
-	}
-	dir := filepath.Join(c.Recordings, c.Account)
-	if !filepath.IsLocal(c.Account) {
-		return Recording{}, fmt.Errorf("account %q is no folder name", clip(c.Account))
-	}
-	if err := os.MkdirAll(dir, 0o775); err != nil {
-		return Recording{}, err
-	}
-	file, err := dialplan.LocalFile(filepath.Join(dir, name))
-	if err != nil {
-		return Recording{}, err
-	}
-	r := Recording{ID: id, File: file}
-	if c.BaseURL != "" {
-		r.URL = c.BaseURL + "/v2/accounts/" + c.Account + "/recordings/" + id
-	}
-	if upload != "" {
-		u, err := target(base, upload)
-		if err != nil {
-			return Recording{}, fmt.Errorf("recording url: %w", err)
-		}
-		if r.UploadURL, err = u.Append(name); err != nil {
-			return Recording{}, fmt.Errorf("recording url: %w", err)
-		}
-		r.URL = r.UploadURL.String()
-		r.UploadMethod = strings.ToUpper(method)
-		if r.UploadMethod != http.MethodPost {
-			r.UploadMethod = http.MethodPut
-		}
-	}
-	if c.recordings == nil {
-		c.recordings = map[string]Recording{}
-	}
-	c.recordings[id] = r
-	return r, nil
-}
-
-func target(base *egress.URL, ref string) (*egress.URL, error) {
-	if base == nil {
-		return egress.ParseURL(ref)
-	}
-	return base.Resolve(ref)
-}
-
-// Finished uploads the recording of that id in the background, when it has somewhere to go and something in it.
-func (c *Call) Finished(id string, length time.Duration) {
-	r := c.recordings[id]
-	delete(c.recordings, id)
-	if r.UploadURL == nil || length <= 0 {
-		return
-	}
-	c.uploads.Go(func() { c.upload(r) })
-}
-
-func (c *Call) upload(r Recording) {
-	var err error
-	for try := range uploadTries {
-		if try > 0 {
-			pause := time.NewTimer(time.Duration(try*try) * time.Second)
-			select {
-			case <-pause.C:
-			case <-c.life.Done():
-				pause.Stop()
-			}
-		}
-		if err = c.send(r); err == nil {
-			c.Timeline.Add(timeline.Record{Kind: timeline.KindAnswer, From: timeline.Web, To: timeline.FSPivot, Text: "recording stored: " + r.UploadURL.Redacted()})
-			return
-		}
-		if c.life.Err() != nil {
-			break
-		}
-	}
-	c.Timeline.Error("", fmt.Sprintf("recording %s stays in media.recordings: %v", r.ID, err))
-}
-
-func (c *Call) send(r Recording) error {
-	body, err := os.ReadFile(r.File.String())
-	if err != nil {
-		return err
-	}
-	response, err := c.Client.Do(c.life, egress.Request{Method: r.UploadMethod, URL: r.UploadURL, Body: body, ContentType: "audio/wav", Timeout: uploadTime})
-	if err != nil {
-		return err
-	}
-	if response.Status/100 != 2 {
-		return fmt.Errorf("%s answered %d", r.UploadURL.Redacted(), response.Status)
-	}
-	return nil
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
+	return dialplan.File{}, fmt.Errorf("prompt %q has no file prompts/%s/%s.wav in media.dir", name, language, name)
 }
 
 func clip(s string) string {

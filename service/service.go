@@ -71,7 +71,7 @@ func New(c config.Config, version string, log *logrus.Entry, observers ...func(c
 		return nil, err
 	}
 	s.pivot = &pivot.Service{Client: s.client, Timeout: c.Pivot.Timeout(), MaxBody: c.Pivot.MaxBodyBytes, MaxRequests: c.Pivot.MaxRequests,
-		TwiML: twiml.Settings{HangupSilently: !c.Pivot.HangupAnswers, EmptyAnswers: c.Pivot.EmptyAnswers, DialUnanswered: !c.Pivot.DialAnswers, UnknownVerb: c.Pivot.UnknownVerb}}
+		TwiML: twiml.Settings{HangupSilent: !c.Pivot.HangupAnswers, EmptyAnswers: c.Pivot.EmptyAnswers, DialSilent: !c.Pivot.DialAnswers, UnknownVerb: c.Pivot.UnknownVerb}}
 	s.server = &esl.Server{Allow: peers, Events: dialplan.Events, Handle: s.handle, Drain: time.Duration(c.ESL.DrainSeconds) * time.Second, Log: log}
 	return s, nil
 }

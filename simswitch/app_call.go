@@ -78,7 +78,9 @@ func (c *channel) scheduleHangup(when, cause string) {
 		}
 		at += time.Now().Unix()
 	}
-	c.hangAt, c.hangCause, c.hangBy = time.Unix(at, 0), name, hungUpBySwitch
+	if end := time.Unix(at, 0); c.hangAt.IsZero() || end.Before(c.hangAt) { // each that was scheduled stays: the first ends it
+		c.hangAt, c.hangCause, c.hangBy = end, name, hungUpBySwitch
+	}
 	c.poke()
 	if c.owner != nil {
 		c.owner.poke()

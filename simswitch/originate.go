@@ -284,6 +284,7 @@ func (c *channel) advance(a *attempt, now time.Time, next *time.Time) *channel {
 	if e.Stays > 0 {
 		b.hangAt, b.hangCause, b.hangBy = now.Add(e.Stays), normalClearing, hungUpByPhone
 	}
+	b.onAnswer()
 	b.press(e.Presses, now)
 	if b.get("group_confirm_key") == "" && b.get("group_confirm_file") == "" {
 		return b
@@ -293,6 +294,13 @@ func (c *channel) advance(a *attempt, now time.Time, next *time.Time) *channel {
 	c.s.running.Add(1)
 	go b.confirm()
 	return nil
+}
+
+// onAnswer runs what execute_on_answer names on a leg that has just answered. Only sched_hangup is known here.
+func (c *channel) onAnswer() {
+	if app, arg, _ := strings.Cut(c.get("execute_on_answer"), " "); app == "sched_hangup" {
+		runSchedHangup(c, arg)
+	}
 }
 
 // ringing is what the caller gets when a leg rings.

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // colours by kind, for terminals.
 var colours = map[Kind]string{
-	KindCall: "1", KindStep: "1;36", KindCommand: "34", KindResult: "90", KindDigits: "35", KindRequest: "32", KindAnswer: "32",
+	KindCall: "1", KindStep: "1;36", KindCommand: "34", KindResult: "90", KindDigits: "35", KindRequest: "32",
+	KindAnswer:  "32",
 	KindWarning: "33", KindError: "31",
 }
 
@@ -45,15 +47,19 @@ func Printer(w io.Writer, colour bool) func(Record) {
 	}
 }
 
-// oneLine keeps foreign text from moving a terminal's cursor.
+// oneLine keeps foreign text from moving a terminal's cursor and from showing itself in another order than it has. At
+// most 2000 bytes are shown.
 func oneLine(s string) string {
 	const most = 2000
 	if len(s) > most {
-		s = s[:most] + "…"
+		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
+		switch {
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
 			return ' '
+		case unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d': // joiners matter in some scripts
+			return -1
 		}
 		return r
 	}, s)

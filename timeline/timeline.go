@@ -4,6 +4,7 @@
 package timeline
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -48,8 +49,11 @@ type Record struct {
 	Fields map[string]string `json:"fields,omitempty"` // for machines; the vocabulary of the log
 }
 
-// keep is how many records a timeline remembers; later ones still reach the sinks.
-const keep = 10000
+// Limits of a timeline.
+const (
+	keep      = 10000    // records that it remembers; later ones still reach the sinks
+	textBytes = 16 << 10 // of a record's text, which may tell of a whole request
+)
 
 // A Timeline collects the records of one call. Its methods may be called from any goroutine; a nil *Timeline drops all.
 type Timeline struct {
@@ -60,15 +64,18 @@ type Timeline struct {
 	records []Record
 }
 
-// New starts a timeline. Every record goes to each sink at once and in order; sinks must not block.
+// New starts a timeline. Every record goes to each sink at once and in order; sinks must not block, nor add records.
 func New(sinks ...func(Record)) *Timeline {
 	return &Timeline{start: time.Now(), sinks: sinks}
 }
 
-// Add completes a record with its time and keeps it.
+// Add completes a record with its time and keeps it. Its Fields must not be changed afterwards.
 func (t *Timeline) Add(r Record) {
 	if t == nil {
 		return
+	}
+	if len(r.Text) > textBytes {
+		r.Text = strings.ToValidUTF8(r.Text[:textBytes], "") + "…"
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,6 +1,7 @@
 package twiml
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -30,23 +31,41 @@ func (d *Document) Empty() bool {
 
 // document makes verbs of the tree.
 func (p *parser) document(root *etree.Element) *Document {
-	response := &element{Element: root, parser: p, path: "Response"}
+	response := &element{Element: root, parser: p}
+	response.version()
 	response.unknown()
 	if strings.TrimSpace(response.text()) != "" {
 		response.problem("12200", "text between verbs is ignored")
 	}
 	d := &Document{}
+	end := "" // the verb that ends the document; those behind it are only checked
+	told := false
 	for _, e := range response.children() {
-		if n := len(d.verbs); n > 0 {
-			switch d.verbs[n-1].verb.(type) {
-			case *Redirect, *Reject, *Hangup:
-				e.problem("12200", "nothing behind %s is run", d.verbs[n-1].name)
-				return d
-			}
+		if end != "" && !told {
+			e.problem("12200", "nothing behind %s is run", end)
+			told = true
 		}
-		d.verbs = append(d.verbs, placed{verb: parseVerb(e, "Response"), name: e.name(), line: e.line()})
+		v := parseVerb(e, "Response")
+		if end != "" {
+			continue
+		}
+		d.verbs = append(d.verbs, placed{verb: v, name: clip(e.name()), line: e.line()})
+		switch v.(type) {
+		case *Redirect, *Reject, *Hangup:
+			end = e.name()
+		}
 	}
 	return d
+}
+
+// version reports one that is no number. It means nothing. Source: twiml.md 1.1.
+func (e *element) version() {
+	e.declared = []string{"version"}
+	if v := e.attribute("version"); v != "" {
+		if _, err := strconv.ParseFloat(v, 64); err != nil {
+			e.problem("12101", "version=%q is no version", clip(v))
+		}
+	}
 }
 
 // parseVerb makes a verb of an element inside parent.

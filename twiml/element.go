@@ -3,15 +3,16 @@ package twiml
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/beevik/etree"
 
 	"fspivot/dialplan"
+	"fspivot/egress"
 )
 
 // element is an element as a verb's parse function sees it: its accessors check and convert attributes, and write
@@ -19,13 +20,28 @@ import (
 type element struct {
 	*etree.Element
 	parser   *parser
-	path     string
+	parent   *element // nil: the root
+	index    int      // among the parent's children of that name
 	declared []string // attributes that verbs.go lists
 }
 
-// at places a problem at the element.
+// problem writes down what was coped with, at the element.
 func (e *element) problem(code, format string, args ...any) {
-	e.parser.problem(code, e.parser.positions[e.Element], e.path, fmt.Sprintf(format, args...))
+	e.parser.problem(code, e.parser.positions[e.Element], e.path(), fmt.Sprintf(format, args...))
+}
+
+// path is where the element stands: Response/Dial[1]/Number[0].
+func (e *element) path() string {
+	if e.parent == nil {
+		return clipName(e.name())
+	}
+	return fmt.Sprintf("%s/%s[%d]", e.parent.path(), clipName(e.name()), e.index)
+}
+
+// fault is a DocumentError at the element.
+func (e *element) fault(code string, err error) *DocumentError {
+	at := e.parser.positions[e.Element]
+	return &DocumentError{Line: at.line, Column: at.column, Path: e.path(), Code: code, Err: err}
 }
 
 func (e *element) line() int { return e.parser.positions[e.Element].line }
@@ -40,7 +56,7 @@ func (e *element) children() []*element {
 	for _, token := range e.Child {
 		if child, ok := token.(*etree.Element); ok {
 			name := child.FullTag()
-			list = append(list, &element{Element: child, parser: e.parser, path: fmt.Sprintf("%s/%s[%d]", e.path, name, counts[name])})
+			list = append(list, &element{Element: child, parser: e.parser, parent: e, index: counts[name]})
 			counts[name]++
 		}
 	}
@@ -177,34 +193,31 @@ func (e *element) method(name, code string) string {
 // reference is a URL as a document writes it: absolute, relative, or "" for the current document.
 type reference struct {
 	url     string
-	invalid error // it can't be asked for
+	invalid error // a *DocumentError: it can't be asked for
 }
+
+// somewhere is a document's address that stands for any: what is no reference there is none elsewhere.
+var somewhere = func() *egress.URL {
+	u, err := egress.ParseURL("http://document.invalid/")
+	if err != nil {
+		panic(err)
+	}
+	return u
+}()
 
 // url gives an attribute as a reference.
 func (e *element) url(name string) reference {
-	r := parseReference(e.attribute(name))
-	if r.invalid != nil {
-		e.problem("11100", "%s: %v", name, r.invalid)
-	}
-	return r
+	return e.reference(e.attribute(name), name)
 }
 
-func parseReference(s string) reference {
-	s = strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' || r == '\t' {
-			return -1
-		}
-		return r
-	}, strings.TrimSpace(s))
-	s = strings.ReplaceAll(s, " ", "%20")
-	u, err := url.Parse(s)
-	if err != nil {
-		return reference{s, fmt.Errorf("%q is no URL", clip(s))}
+// reference checks what is written where: only http and https can be asked for.
+func (e *element) reference(written, where string) reference {
+	r := reference{url: written}
+	if _, err := somewhere.Resolve(written); err != nil {
+		r.invalid = e.fault("11100", fmt.Errorf("%s: %w", where, err))
+		e.problem("11100", "%s: %v", where, err)
 	}
-	if scheme := strings.ToLower(u.Scheme); scheme != "" && (scheme != "http" && scheme != "https" || u.Host == "") {
-		return reference{s, fmt.Errorf("%q is no http or https URL", clip(s))}
-	}
-	return reference{url: s}
+	return r
 }
 
 // keys gives a set of keys; "" and "none" are the empty set, and a value with anything else is reported and fallback.
@@ -232,7 +245,20 @@ const allKeys = dialplan.Digits("0123456789*#")
 // clip shortens foreign text for a message.
 func clip(s string) string {
 	const most = 80
+	return clipAt(s, most)
+}
+
+// clipName shortens a foreign name, of which a path has many.
+func clipName(s string) string {
+	const most = 40
+	return clipAt(s, most)
+}
+
+func clipAt(s string, most int) string {
 	if len(s) > most {
+		for most > 0 && !utf8.RuneStart(s[most]) {
+			most--
+		}
 		s = s[:most] + "…"
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")

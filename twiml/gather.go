@@ -2,6 +2,7 @@ package twiml
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"fspivot/dialplan"
@@ -14,8 +15,8 @@ import (
 // Max is 1–128 and 0 is 128. Timeout is how long each key is waited for, in whole seconds from 0; with
 // Settings.GatherTotal all of them. The first key stops the prompts. With digits it asks for Action; without, the next
 // verb's turn comes, or with OnEmpty the request goes out with empty Digits. Without children, in dialect pivot, keys
-// pressed during earlier verbs count. No recogniser is here: speech is not heard. A hangup ends it without a request.
-// Source: twiml.md 4.4.
+// pressed during earlier verbs count. A prompt of several pieces, such as a Say with a break, is repeated 100 times at
+// most. No recogniser is here: speech is not heard. A hangup ends it without a request. Source: twiml.md 4.4.
 type Gather struct {
 	Action     reference // "": the current document
 	Method     string
@@ -79,8 +80,12 @@ func (v *Gather) run(ctx context.Context, s *session) (outcome, error) {
 }
 
 func (v *Gather) collect(ctx context.Context, s *session) (dialplan.Collected, error) {
+	prompts, err := v.prompts(ctx, s)
+	if err != nil {
+		return dialplan.Collected{}, err
+	}
 	collect := dialplan.Collect{
-		Prompts: v.prompts(ctx, s), Max: v.Max, First: v.Timeout, Between: v.Timeout, Terminators: v.Finish, Valid: v.Valid,
+		Prompts: prompts, Max: v.Max, First: v.Timeout, Between: v.Timeout, Terminators: v.Finish, Valid: v.Valid,
 		TypeAhead: !s.twilio() && len(v.Children) == 0, Patient: v.Patient,
 	}
 	switch {
@@ -89,32 +94,37 @@ func (v *Gather) collect(ctx context.Context, s *session) (dialplan.Collected, e
 	case s.Settings.GatherTotal:
 		return v.collectTotal(ctx, s, collect)
 	}
-	return s.Channel.Collect(ctx, collect)
+	return s.collect(ctx, collect)
 }
 
-// collectTotal has one time for all keys. It runs from the start, or with prompts from the first key.
+// collectTotal has one time for all keys. It runs from the end of the prompts, or from the key that stops them.
 func (v *Gather) collectTotal(ctx context.Context, s *session, collect dialplan.Collect) (dialplan.Collected, error) {
 	most := collect.Max
 	if most == 0 {
 		most = 128
 	}
-	collect.Max = 1
+	collect.First, collect.Between = 0, 0 // the prompts alone
+	if !collect.Patient {
+		collect.Max = 1
+	}
 	var all dialplan.Collected
-	began := time.Now()
+	var end time.Time
 	for {
-		got, err := s.Channel.Collect(ctx, collect)
+		got, err := s.collect(ctx, collect)
 		if err != nil {
 			return dialplan.Collected{}, err
 		}
-		if len(collect.Prompts) > 0 {
-			began = time.Now()
-		}
 		all.Digits, all.Terminator = all.Digits+got.Digits, got.Terminator
-		left := v.Timeout - time.Since(began)
-		if got.Digits == "" || len(all.Digits) >= most || left <= 0 {
+		switch {
+		case got.Terminator != "", len(all.Digits) >= most:
+			return all, nil
+		case end.IsZero():
+			end = time.Now().Add(v.Timeout)
+		case got.Digits == "":
 			return all, nil
 		}
-		collect.Prompts, collect.TypeAhead, collect.First = nil, true, left
+		collect.Prompts, collect.TypeAhead, collect.Patient, collect.Max = nil, true, false, 1
+		collect.First = max(0, time.Until(end))
 	}
 }
 
@@ -125,32 +135,47 @@ func (v *Gather) listen(ctx context.Context, s *session, prompts []dialplan.Prom
 			return err
 		}
 	}
-	if err := s.Channel.Drain(ctx); err != nil {
-		return err
+	if v.Timeout > 0 {
+		s.Channel.Queue(dialplan.Playback{File: dialplan.Silence(v.Timeout)})
 	}
-	if err := s.Channel.Wait(ctx, v.Timeout); err != nil {
+	if err := s.drain(ctx); err != nil {
 		return err
 	}
 	s.Channel.ForgetDigits()
 	return nil
 }
 
+// manyPrompts is how many prompts a Gather has at most, repetitions of those with several pieces included.
+const manyPrompts = 10000
+
 // prompts are the children in the collector's form. Their own terminators have no effect.
-func (v *Gather) prompts(ctx context.Context, s *session) []dialplan.Prompt {
+func (v *Gather) prompts(ctx context.Context, s *session) ([]dialplan.Prompt, error) {
 	var list []dialplan.Prompt
 	for _, child := range v.Children {
+		var apps []dialplan.Application
+		var err error
+		loop := 1
 		switch c := child.(type) {
 		case *Say:
-			list = append(list, repeated(c.applications(ctx, s, ""), s.times(c.Loop))...)
+			apps, err = c.applications(ctx, s, "")
+			loop = c.Loop
 		case *Play:
-			list = append(list, repeated(c.applications(ctx, s, ""), s.times(c.Loop))...)
+			apps, err = c.applications(ctx, s, "")
+			loop = c.Loop
 		case *Pause:
 			if c.Length > 0 {
-				list = append(list, dialplan.Prompt{Play: c.silence(), Times: 1})
+				apps = []dialplan.Application{c.silence()}
 			}
 		}
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, repeated(apps, s.times(loop))...); len(list) > manyPrompts {
+			s.Timeline.Error("14106", fmt.Sprintf("a Gather has over %d prompts: the others are left out", manyPrompts))
+			return list[:manyPrompts], nil
+		}
 	}
-	return list
+	return list, nil
 }
 
 // unrolled is how often a prompt of several pieces is repeated at most: the collector repeats single pieces.
@@ -163,6 +188,7 @@ func repeated(apps []dialplan.Application, times int) []dialplan.Prompt {
 	if times == 0 || times > unrolled {
 		times = unrolled
 	}
+	times = min(times, 1+manyPrompts/max(1, len(apps)))
 	var list []dialplan.Prompt
 	for range times {
 		for _, a := range apps {

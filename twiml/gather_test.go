@@ -2,6 +2,7 @@ package twiml
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,12 +60,12 @@ func TestGatherRequest(t *testing.T) {
 		want    *Request
 	}{
 		{`<Gather/>`, dialplan.Collected{Digits: "12", Terminator: "#"}, "", &Request{Method: "GET", Params: map[string]string{"Digits": "12", "FinishedOnKey": "#"}}},
-		{`<Gather action=" a b " method="post"/>`, dialplan.Collected{Digits: "A"}, "", &Request{URL: "a%20b", Method: "POST", Params: map[string]string{"Digits": "A", "FinishedOnKey": ""}}},
+		{`<Gather action=" a b " method="post"/>`, dialplan.Collected{Digits: "A"}, "", &Request{URL: "a b", Method: "POST", Params: map[string]string{"Digits": "A", "FinishedOnKey": ""}}},
 		{`<Gather action="?y=2&amp;z"/>`, dialplan.Collected{Digits: "1"}, Twilio, &Request{URL: "?y=2&z", Method: "POST", Params: map[string]string{"Digits": "1", "FinishedOnKey": ""}}},
 		{`<Gather/>`, dialplan.Collected{Terminator: "#"}, "", nil},
 		{`<Gather method="PUT" actionOnEmptyResult="TRUE"/>`, dialplan.Collected{Terminator: "#"}, "", &Request{Method: "GET", Params: map[string]string{"Digits": "", "FinishedOnKey": "#"}}},
 	} {
-		s := &script{collected: []dialplan.Collected{tt.got}, settings: Settings{Dialect: tt.dialect}}
+		s := &script{collected: keys(tt.got), settings: Settings{Dialect: tt.dialect}}
 		o, err := s.run(t, tt.doc)
 		if err != nil {
 			t.Fatal(err)
@@ -78,7 +79,7 @@ func TestGatherRequest(t *testing.T) {
 func TestGatherRefusesURL(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"mailto:x", "tel:1", "file:///etc/passwd", "ftp://h/", "data:,x", "http:", "http://[", "%zz"} {
-		s := &script{collected: []dialplan.Collected{{Digits: "1"}}}
+		s := &script{collected: keys(dialplan.Collected{Digits: "1"})}
 		o, err := s.run(t, `<Gather action="`+url+`"/>`)
 		if err != nil || o.Request == nil || o.Request.Invalid == nil {
 			t.Errorf("%s: %+v, %v", url, o.Request, err)
@@ -112,25 +113,57 @@ func TestGatherTypeAhead(t *testing.T) {
 
 func TestGatherSpeechOnly(t *testing.T) {
 	t.Parallel()
-	s := &script{}
+	s := &script{digits: "1"}
 	if _, err := s.run(t, `<Gather input="speech" timeout="3"><Say>a</Say></Gather>`); err != nil {
 		t.Fatal(err)
 	}
-	s.expect(t, dialplan.Answer{}, speak("a", ""), hangup)
-	if !slices.Equal(s.waits, []time.Duration{3 * time.Second}) || len(s.collects) != 0 {
-		t.Errorf("waits %v, collects %v", s.waits, s.collects)
+	s.expect(t, dialplan.Answer{}, speak("a", ""), silence(3*time.Second, ""), hangup)
+	if len(s.collects) != 0 || s.digits != "" {
+		t.Errorf("collects %v, digits %q", s.collects, s.digits)
 	}
 }
 
+// One time for all keys runs from the end of the prompts, or from the key that stops them.
 func TestGatherTotal(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{settings: Settings{GatherTotal: true}, collected: []dialplan.Collected{{Digits: "1"}, {Digits: "2"}, {}}}
-		o, err := s.run(t, `<Gather/>`)
-		if err != nil || o.Request.Params["Digits"] != "12" || len(s.collects) != 3 || s.collects[2].Max != 1 {
-			t.Errorf("%+v, %v, %+v", o.Request, err, s.collects)
-		}
-	})
+	key := func(k dialplan.Digits, after time.Duration) keyed {
+		return keyed{Collected: dialplan.Collected{Digits: k}, after: after}
+	}
+	const four = 4 * time.Second
+	for name, tt := range map[string]struct {
+		doc  string
+		keys []keyed
+		want dialplan.Digits
+		took time.Duration
+	}{
+		"the third key is late":     {`<Gather/>`, []keyed{key("1", 0), key("2", four), key("3", four)}, "12", five},
+		"first key after a while":   {`<Gather/>`, []keyed{key("1", four), key("2", time.Second/2), key("3", four)}, "12", five},
+		"a key stops the prompt":    {`<Gather><Say>a</Say></Gather>`, []keyed{key("1", 0), key("2", four), key("3", four)}, "12", five},
+		"type-ahead, no time":       {`<Gather timeout="0"/>`, []keyed{key("1", 0), key("2", 0)}, "12", 0},
+		"enough digits":             {`<Gather numDigits="2"/>`, []keyed{key("1", 0), key("2", four), key("3", 0)}, "12", four},
+		"prompts that do not stop":  {`<Gather bargeIn="false"><Say>a</Say></Gather>`, []keyed{key("12", 0), key("3", four)}, "123", five},
+		"a terminator ends at once": {`<Gather/>`, []keyed{key("1", time.Second), {Collected: dialplan.Collected{Terminator: "#"}, after: time.Second}}, "1", 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{settings: Settings{GatherTotal: true}, collected: tt.keys, timed: true}
+				began := time.Now()
+				o, err := s.run(t, tt.doc)
+				if err != nil || o.Request == nil {
+					t.Fatalf("%+v, %v", o, err)
+				}
+				if got := o.Request.Params["Digits"]; got != string(tt.want) || time.Since(began) != tt.took {
+					t.Errorf("%s after %v, want %s after %v", got, time.Since(began), tt.want, tt.took)
+				}
+				for _, c := range s.collects[1:] {
+					if c.Prompts != nil || c.Max != 1 || !c.TypeAhead || c.Patient {
+						t.Errorf("collect %+v", c)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestGatherProblems(t *testing.T) {
@@ -155,7 +188,7 @@ func TestGatherProblems(t *testing.T) {
 func TestAppendixA(t *testing.T) {
 	t.Parallel()
 	const doc = `<Gather numDigits="1" action="pick"><Say>Press one</Say></Gather><Hangup/>`
-	s := &script{collected: []dialplan.Collected{{Digits: "1"}}}
+	s := &script{collected: keys(dialplan.Collected{Digits: "1"})}
 	o, err := s.run(t, doc)
 	if err != nil {
 		t.Fatal(err)
@@ -169,4 +202,19 @@ func TestAppendixA(t *testing.T) {
 		t.Errorf("%v, %v", o, err)
 	}
 	s.expect(t, dialplan.Answer{}, hangup)
+}
+
+// A document can't make more prompts than a call should hold.
+func TestGatherPromptsBounded(t *testing.T) {
+	t.Parallel()
+	s := &script{}
+	if _, err := s.run(t, `<Gather>`+strings.Repeat(`<Say loop="0">a<break/></Say>`, 60)+`</Gather>`); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.collects[0].Prompts); n != manyPrompts {
+		t.Errorf("%d prompts, want %d", n, manyPrompts)
+	}
+	if got := s.recorded(); !slices.Equal(got, []string{"14106"}) {
+		t.Errorf("records %v", got)
+	}
 }

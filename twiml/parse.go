@@ -20,21 +20,26 @@ const (
 	maxDepth    = 32
 	maxElements = 10000
 	maxProblems = 200 // later ones are counted, not kept
+	maxAttrs    = 256 // of one element
 )
 
 // A DocumentError is a fault of the document, not of the call, placed so that check and the inspector can point at it.
 type DocumentError struct {
-	Line, Column int    // from 1; 0: unknown
-	Path         string // Response/Dial[1]/Number[0]; "": unknown
+	Line, Column int    // from 1, columns in bytes of UTF-8; 0: unknown
+	Path         string // Response/Dial[1]/Number[0], or the innermost element that was open; "": outside of all
 	Code         string // of twiml.md, appendix C
 	Err          error
 }
 
 func (e *DocumentError) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("document: %v (%s)", e.Err, e.Code)
+	place := "document"
+	if e.Line > 0 {
+		place += fmt.Sprintf(", line %d, column %d", e.Line, e.Column)
 	}
-	return fmt.Sprintf("document, line %d, column %d: %v (%s)", e.Line, e.Column, e.Err, e.Code)
+	if e.Path != "" {
+		place += ", " + e.Path
+	}
+	return fmt.Sprintf("%s: %v (%s)", place, e.Err, e.Code)
 }
 
 func (e *DocumentError) Unwrap() error { return e.Err }
@@ -65,14 +70,17 @@ func (p Problem) String() string {
 // Parse reads a document. contentCharset is the charset parameter of Content-Type, or "". problems are what was coped
 // with; err is a *DocumentError. An empty body is a document without verbs. Source: twiml.md 1.
 func Parse(body []byte, contentCharset string) (doc *Document, problems []Problem, err error) {
-	p := &parser{}
+	return new(parser).parse(body, contentCharset)
+}
+
+func (p *parser) parse(body []byte, charset string) (*Document, []Problem, error) {
 	if len(body) > maxBytes {
 		return nil, nil, &DocumentError{Code: "11750", Err: fmt.Errorf("%d bytes are more than %d", len(body), maxBytes)}
 	}
 	if len(body) > manyBytes {
 		p.problem("14106", position{}, "", fmt.Sprintf("%d bytes: other platforms take %d", len(body), manyBytes))
 	}
-	text, err := decode(body, contentCharset)
+	text, err := decode(body, charset)
 	if err != nil {
 		return nil, nil, &DocumentError{Code: "12100", Err: err}
 	}
@@ -90,11 +98,21 @@ func Parse(body []byte, contentCharset string) (doc *Document, problems []Proble
 		return nil, nil, &DocumentError{Code: "12100", Err: err}
 	}
 	root := tree.Root()
-	if root == nil || root.Space != "" || root.Tag != "Response" {
-		return nil, nil, &DocumentError{Line: positions[0].line, Column: positions[0].column, Code: "12102", Err: errors.New("the root element is not Response")}
+	if root == nil || root.FullTag() != "Response" {
+		e := &DocumentError{Line: positions[0].line, Column: positions[0].column, Code: "12102",
+			Err: errors.New("the root element is not Response")}
+		if root != nil {
+			e.Path = clipName(root.FullTag())
+		}
+		return nil, nil, e
 	}
 	p.place(root, positions)
-	return p.document(root), p.problems, nil
+	doc := p.document(root)
+	if p.dropped > 0 {
+		text := fmt.Sprintf("%d further problems are not listed", p.dropped)
+		p.problems = append(p.problems, Problem{Code: "12200", Text: text})
+	}
+	return doc, p.problems, nil
 }
 
 // position is where an element begins.
@@ -135,17 +153,27 @@ func (p *parser) place(root *etree.Element, positions []position) {
 	walk(root)
 }
 
+// open is an element that scan has not seen the end of.
+type open struct {
+	path   string
+	counts map[string]int // children so far, by name
+}
+
 // scan holds a document to the rules that no decoder enforces, before a tree is made of it, and gives where its
 // elements begin.
 func (p *parser) scan(text []byte) ([]position, error) {
 	d := xml.NewDecoder(bytes.NewReader(text))
 	d.CharsetReader = sameCharset
 	var positions []position
-	depth, first := 0, true
-	for {
+	var stack []open
+	for first := true; ; first = false {
 		line, column := d.InputPos()
+		path := ""
+		if len(stack) > 0 {
+			path = stack[len(stack)-1].path
+		}
 		fault := func(code, format string, args ...any) error {
-			return &DocumentError{Line: line, Column: column, Code: code, Err: fmt.Errorf(format, args...)}
+			return &DocumentError{Line: line, Column: column, Path: path, Code: code, Err: fmt.Errorf(format, args...)}
 		}
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -162,8 +190,7 @@ func (p *parser) scan(text []byte) ([]position, error) {
 		case xml.Directive:
 			return nil, fault("12100", "DOCTYPE and other declarations are refused")
 		case xml.CharData:
-			blank := len(bytes.TrimSpace(t)) == 0
-			if depth == 0 && !blank {
+			if len(stack) == 0 && len(bytes.TrimSpace(t)) > 0 {
 				return nil, fault("12100", "text outside of the root element")
 			}
 		case xml.ProcInst:
@@ -174,27 +201,46 @@ func (p *parser) scan(text []byte) ([]position, error) {
 				p.problem("12100", position{line, column}, "", "something stands before the XML declaration")
 			}
 		case xml.StartElement:
-			if depth == 0 && len(positions) > 0 {
-				return nil, fault("12100", "a second root element %s", t.Name.Local)
+			if len(stack) == 0 && len(positions) > 0 {
+				return nil, fault("12100", "a second root element %s", clipName(t.Name.Local))
 			}
-			if depth++; depth > maxDepth {
+			stack = push(stack, clipName(t.Name.Local))
+			path = stack[len(stack)-1].path
+			if len(stack) > maxDepth {
 				return nil, fault("14106", "elements are nested deeper than %d", maxDepth)
 			}
 			if positions = append(positions, position{line, column}); len(positions) > maxElements {
 				return nil, fault("14106", "more than %d elements", maxElements)
 			}
+			if len(t.Attr) > maxAttrs {
+				return nil, fault("14106", "an element with more than %d attributes", maxAttrs)
+			}
 			seen := make(map[xml.Name]bool, len(t.Attr))
 			for _, a := range t.Attr {
 				if seen[a.Name] {
-					return nil, fault("12100", "attribute %s of %s is there twice", a.Name.Local, t.Name.Local)
+					name, of := clipName(a.Name.Local), clipName(t.Name.Local)
+					return nil, fault("12100", "attribute %s of %s is there twice", name, of)
 				}
 				seen[a.Name] = true
 			}
 		case xml.EndElement:
-			depth--
+			stack = stack[:len(stack)-1]
 		}
-		first = false
 	}
+}
+
+// push opens an element of that name.
+func push(stack []open, name string) []open {
+	path := name
+	if len(stack) > 0 {
+		parent := &stack[len(stack)-1]
+		if parent.counts == nil {
+			parent.counts = map[string]int{}
+		}
+		path = fmt.Sprintf("%s/%s[%d]", parent.path, name, parent.counts[name])
+		parent.counts[name]++
+	}
+	return append(stack, open{path: path})
 }
 
 // explain adds to an error of the decoder what its reader should do.
@@ -204,9 +250,10 @@ func explain(err error) error {
 		return err
 	}
 	if strings.Contains(fault.Msg, "entity") {
-		return fmt.Errorf("%s: a bare & must be written as &amp;, and only &amp; &lt; &gt; &quot; &apos; and &#…; are known", fault.Msg)
+		return fmt.Errorf("%s: a bare & must be written as &amp;, and only &amp; &lt; &gt; &quot; &apos; and &#…; are known",
+			clip(fault.Msg))
 	}
-	return errors.New(fault.Msg)
+	return errors.New(clip(fault.Msg))
 }
 
 // sameCharset is for a text that was decoded already, whatever its prolog says.
@@ -249,5 +296,5 @@ func decode(body []byte, charset string) ([]byte, error) {
 		}
 		return b.Bytes(), nil
 	}
-	return nil, fmt.Errorf("charset %q is not read: send UTF-8", charset)
+	return nil, fmt.Errorf("charset %q is not read: send UTF-8", clip(charset))
 }

@@ -24,7 +24,7 @@ func TestPauseTwilio(t *testing.T) {
 	t.Parallel()
 	straight(t, script{settings: Settings{Dialect: Twilio}}, map[string]apps{
 		`<Pause length="2"/><Say>a</Say><Pause/>`: {dialplan.Sleep{For: 2 * time.Second}, dialplan.Answer{}, speak("a", ""), silence(time.Second, ""), hangup},
-		`<Pause/><Reject/>`:                       {dialplan.Sleep{For: time.Second}, dialplan.Respond{Code: 603, Phrase: "Decline"}},
+		`<Pause/><Reject/>`:                       {dialplan.Sleep{For: time.Second}, dialplan.Respond{Code: 603, Phrase: "Decline"}, dialplan.Hangup{Cause: dialplan.CallRejected}},
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 //	<Play digits="ww123"/>
 //
 // The content is a URL, absolute or relative to the document, a media id or a file's name. Loop and Terminators are as
-// in Say. With Tones the content is ignored, and the next verb begins when they are out. A file that can't be had is
+// in Say. With digits the content is ignored, and the next verb begins when they are out. A file that can't be had is
 // skipped; the record is Media's. Source: twiml.md 4.2.
 type Play struct {
 	Ref         string
@@ -33,7 +33,7 @@ func parsePlay(e *element) verb {
 		if dropped > 0 {
 			e.problem("13430", "digits=%q has %d characters that are no tones: they are left out", clip(digits), dropped)
 		}
-		v.Tones = tones
+		v.Tones, v.Ref = tones, ""
 	} else if v.Ref == "" {
 		e.problem("12200", "Play names nothing to play: it is skipped")
 	}
@@ -43,36 +43,38 @@ func parsePlay(e *element) verb {
 func (v *Play) run(ctx context.Context, s *session) (outcome, error) {
 	s.answer()
 	if v.Tones != "" {
-		return next, v.send(ctx, s)
+		return next, s.queue(ctx, v.tones()...)
 	}
 	stop := s.stop(v.Terminators, v.Default)
-	return next, s.play(ctx, v.applications(ctx, s, stop), v.Loop, stop)
+	apps, err := v.applications(ctx, s, stop)
+	if err != nil {
+		return next, err
+	}
+	return next, s.play(ctx, apps, v.Loop, stop)
 }
 
-// send sends the tones. send_dtmf does not wait for them.
-func (v *Play) send(ctx context.Context, s *session) error {
-	if err := s.Channel.Drain(ctx); err != nil {
-		return err
-	}
+// tones send the tones. send_dtmf does not wait for them: silence of their length does.
+func (v *Play) tones() []dialplan.Application {
+	var apps []dialplan.Application
 	for _, a := range (dialplan.SendDTMF{Tones: v.Tones}).Split() {
-		s.Channel.Queue(a)
-		if err := s.Channel.Wait(ctx, a.(dialplan.SendDTMF).Tones.Duration(defaultTone)); err != nil {
-			return err
+		apps = append(apps, a)
+		if send, ok := a.(dialplan.SendDTMF); ok {
+			apps = append(apps, dialplan.Playback{File: dialplan.Silence(send.Tones.Duration(defaultTone))})
 		}
 	}
-	return nil
+	return apps
 }
 
-// applications play the file once.
-func (v *Play) applications(ctx context.Context, s *session, stop dialplan.Digits) []dialplan.Application {
+// applications play the file once. The error is the call's end, or the context's.
+func (v *Play) applications(ctx context.Context, s *session, stop dialplan.Digits) ([]dialplan.Application, error) {
 	if v.Ref == "" {
-		return nil
+		return nil, nil
 	}
 	file, err := s.Media.File(ctx, v.Ref)
 	if err != nil || file.IsZero() {
-		return nil
+		return nil, ending(ctx, err)
 	}
-	return []dialplan.Application{dialplan.Playback{File: file, Stop: stop}}
+	return []dialplan.Application{dialplan.Playback{File: file, Stop: stop}}, nil
 }
 
 // defaultTone is how long the switch makes a tone that no length is given for.

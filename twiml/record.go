@@ -3,8 +3,7 @@ package twiml
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
+	"fmt"
 	"time"
 
 	"fspivot/dialplan"
@@ -16,82 +15,17 @@ import (
 //
 // Limit is 1–86400 whole seconds and held to Settings.RecordMax; Silence is whole seconds, 0: silence never ends it.
 // With an action, or in dialect twilio always, it asks with RecordingSid, RecordingDuration, RecordingUrl when there is
-// audio, and Digits: the key, or "hangup" after a hangup. Upload and callback are Media's. Source: twiml.md 4.5, 5.
+// audio, and Digits: the key, or "hangup" after a hangup. A caller who goes before the beep, or without one before the
+// recording, was not recorded: nothing is asked. Upload and callback are Media's. Source: twiml.md 4.5, 5.
 type Record struct {
 	Action         reference
 	HasAction      bool
 	Method         string
 	Silence, Limit time.Duration
+	Named          bool // the document names the limit
 	Finish         dialplan.Digits
 	Beep           bool
 	Store          storing
-}
-
-// storing is what becomes of a recording, as Record and Dial have it in common.
-type storing struct {
-	UploadURL, UploadMethod  string
-	Callback, CallbackMethod string
-	Events                   []string
-}
-
-func parseStoring(e *element) storing {
-	reach := func(name, code string) string {
-		r := parseReference(e.attribute(name))
-		if r.invalid != nil {
-			e.problem(code, "%s: %v: it is left out", name, r.invalid)
-			return ""
-		}
-		return r.url
-	}
-	st := storing{
-		UploadURL:      reach("recordingUrl", "11100"),
-		UploadMethod:   e.enum("recordStoreMethod", "", "12200", "PUT", "POST", "PATCH"),
-		Callback:       reach("recordingStatusCallback", "13256"),
-		CallbackMethod: e.method("recordingStatusCallbackMethod", "12200"),
-	}
-	if st.UploadURL == "" {
-		st.UploadURL = reach("storageUrl", "11100")
-	}
-	if st.UploadMethod == "" {
-		st.UploadMethod = e.enum("storageUrlMethod", "", "12200", "PUT", "POST", "PATCH")
-	}
-	for _, event := range strings.FieldsFunc(e.attribute("recordingStatusCallbackEvent"), func(r rune) bool { return r == ' ' || r == ',' }) {
-		switch event {
-		case "in-progress", "completed", "absent":
-			if !slices.Contains(st.Events, event) {
-				st.Events = append(st.Events, event)
-			}
-		default:
-			e.problem("13621", "recordingStatusCallbackEvent: %q is none of in-progress, completed, absent", clip(event))
-		}
-	}
-	if len(st.Events) == 0 && st.Callback != "" {
-		st.Events = []string{"completed"}
-	}
-	return st
-}
-
-// begin makes the recording.
-func (st storing) begin(s *session) (Recording, error) {
-	r, err := s.Media.Recording(st.UploadURL, st.UploadMethod)
-	if err != nil {
-		s.Timeline.Error("", "no recording can be made: "+err.Error())
-		return r, err
-	}
-	r.Callback, r.CallbackMethod, r.CallbackEvents = st.Callback, st.CallbackMethod, st.Events
-	r.UploadURL, r.UploadMethod = st.UploadURL, st.UploadMethod
-	return r, nil
-}
-
-// parameters are what a request tells of a recording.
-func (r Recording) parameters(length time.Duration, params map[string]string) {
-	params["RecordingDuration"] = wholeSeconds(length)
-	if r.ID != "" {
-		params["RecordingSid"] = r.ID
-	}
-	if r.URL != "" && length > 0 {
-		params["RecordingUrl"] = r.URL
-	}
 }
 
 func parseRecord(e *element) verb {
@@ -102,11 +36,13 @@ func parseRecord(e *element) verb {
 		Method:    e.method("method", "13610"),
 		Silence:   e.seconds("timeout", 5, 0, 86400, "13611"),
 		Limit:     e.seconds("maxLength", 3600, 1, 86400, "13612"),
+		Named:     e.attribute("maxLength") != "",
 		Finish:    e.keys("finishOnKey", allKeys, "13613"),
 		Beep:      e.bool("playBeep", true, "13615"),
-		Store:     parseStoring(e),
+		Store:     e.storing(),
 	}
-	e.enum("trim", "", "13622", "trim-silence", "do-not-trim")
+	e.track()
+	e.enum("trim", "", "13699", "trim-silence", "do-not-trim")
 	if e.bool("transcribe", false, "13614") || e.attribute("transcribeCallback") != "" {
 		e.problem("13750", "transcription is not supported yet: it is left out")
 	}
@@ -116,29 +52,27 @@ func parseRecord(e *element) verb {
 func (v *Record) run(ctx context.Context, s *session) (outcome, error) {
 	s.answer()
 	asks := v.HasAction || s.twilio()
-	params := map[string]string{}
-	recording, err := v.Store.begin(s)
-	if err != nil {
-		if !asks {
-			return next, nil
-		}
-		recording.parameters(0, params)
-		if err := s.Channel.Drain(ctx); err != nil {
+	if v.Beep {
+		// A caller who goes during the beep was being recorded, one who goes before it was not.
+		if err := s.drain(ctx); err != nil {
 			return next, err
 		}
-		return request(s.action(v.Action, v.Method, params)), nil
+	}
+	recording, err := v.Store.begin(s, "RecordVerb", 1)
+	if err != nil {
+		return v.without(ctx, s, asks)
 	}
 	if v.Beep {
 		s.Channel.Queue(dialplan.Playback{File: dialplan.Beep()})
 	}
-	done, err := s.Channel.Do(ctx, v.application(s, recording.File))
-	got := done.Recorded()
+	done, err := s.do(ctx, v.application(s, recording.File))
 	gone := errors.Is(err, dialplan.ErrGone)
-	if err != nil && !gone {
-		s.Media.Finished(recording, got.Length)
+	got := done.Recorded()
+	switch {
+	case err != nil && !gone, gone && done.Dropped && !v.Beep:
+		s.discard(recording)
 		return next, err
-	}
-	if done.Dropped {
+	case done.Dropped:
 		got = dialplan.Recorded{}
 	}
 	s.Channel.ForgetDigits() // they ended the recording, or were spoken over
@@ -146,6 +80,7 @@ func (v *Record) run(ctx context.Context, s *session) (outcome, error) {
 	if !asks {
 		return next, err
 	}
+	params := map[string]string{}
 	recording.parameters(got.Length, params)
 	r := s.action(v.Action, v.Method, params)
 	switch {
@@ -157,10 +92,26 @@ func (v *Record) run(ctx context.Context, s *session) (outcome, error) {
 	return request(r), err
 }
 
+// without is a Record that has nowhere to record to.
+func (v *Record) without(ctx context.Context, s *session, asks bool) (outcome, error) {
+	if !asks {
+		return next, nil
+	}
+	if err := s.drain(ctx); err != nil {
+		return next, err
+	}
+	params := map[string]string{}
+	Recording{}.parameters(0, params)
+	return request(s.action(v.Action, v.Method, params)), nil
+}
+
 func (v *Record) application(s *session, file dialplan.File) dialplan.Record {
-	limit, threshold := s.Settings.RecordMax, s.Settings.RecordThreshold
-	if limit <= 0 {
-		limit = time.Hour
+	most, threshold := s.Settings.RecordMax, s.Settings.RecordThreshold
+	if most <= 0 {
+		most = time.Hour
+	}
+	if v.Named && v.Limit > most {
+		s.Timeline.Warn("13612", fmt.Sprintf("maxLength is over the setting's %s, which is taken", most))
 	}
 	if threshold <= 0 {
 		threshold = 200
@@ -168,5 +119,5 @@ func (v *Record) application(s *session, file dialplan.File) dialplan.Record {
 	if v.Silence == 0 {
 		threshold = 0
 	}
-	return dialplan.Record{File: file, Limit: min(v.Limit, limit), Silence: v.Silence, Threshold: threshold, Stop: v.Finish}
+	return dialplan.Record{File: file, Limit: min(v.Limit, most), Silence: v.Silence, Threshold: threshold, Stop: v.Finish}
 }

@@ -20,19 +20,21 @@ type Redirect struct {
 }
 
 func parseRedirect(e *element) verb {
-	v := &Redirect{URL: parseReference(strings.TrimSpace(e.text())), Method: e.method("method", "13710"), Variables: parseVariables(e, "Redirect")}
-	if v.URL.url == "" && v.URL.invalid == nil {
-		v.URL.invalid = errors.New("redirect: there is no URL")
+	v := &Redirect{
+		URL:       e.reference(strings.TrimSpace(e.text()), "Redirect"),
+		Method:    e.method("method", "13710"),
+		Variables: parseVariables(e, "Redirect"),
 	}
-	if v.URL.invalid != nil {
-		e.problem("11100", "Redirect: %v", v.URL.invalid)
+	if v.URL.url == "" {
+		v.URL.invalid = e.fault("11100", errors.New("Redirect has no URL"))
+		e.problem("11100", "Redirect has no URL")
 	}
 	return v
 }
 
 func (v *Redirect) run(ctx context.Context, s *session) (outcome, error) {
 	s.set(v.Variables)
-	if err := s.Channel.Drain(ctx); err != nil {
+	if err := s.drain(ctx); err != nil {
 		return next, err
 	}
 	return request(s.action(v.URL, v.Method, nil)), nil

@@ -18,15 +18,12 @@ type Channel interface {
 	Do(context.Context, dialplan.Application) (dialplan.Completion, error)
 	Collect(context.Context, dialplan.Collect) (dialplan.Collected, error)
 	Drain(context.Context) error
-	Break()
-	Wait(context.Context, time.Duration) error
 	Answered() bool
 	Digits() dialplan.Digits
 	ForgetDigits()
 	Watch(legs ...string)
 	Unwatch() map[string]*dialplan.Leg
-	Kill(leg string, cause dialplan.Cause)
-	SetVariable(dialplan.Variable)
+	End() dialplan.End
 }
 
 // Media turns what a document names into what the switch can play, and speaks.
@@ -41,17 +38,6 @@ type Media interface {
 	Recording(uploadURL, method string) (Recording, error)
 	// Finished hands a recording over, to be uploaded and told of in the background. Length 0: nothing was recorded.
 	Finished(r Recording, length time.Duration)
-}
-
-// Recording is one recording and what becomes of it.
-type Recording struct {
-	ID   string
-	URL  string // where it will be found; "": nowhere
-	File dialplan.File
-
-	Callback, CallbackMethod string // as the document wrote them; "": none, POST
-	CallbackEvents           []string
-	UploadURL, UploadMethod  string
 }
 
 // Routes says how targets are dialled. An error tells that a target can't be.
@@ -82,7 +68,7 @@ type Settings struct {
 	UnknownVerb     string        // Skip or HangUpOnIt; "": Skip
 	SayLimit        int           // characters of a Say; 0: 4096
 	RecordMax       time.Duration // longest Record; 0: 3600 s
-	RejectCode      int           // SIP status of Reject, 300–699; 0: 603
+	RejectCode      int           // SIP status of Reject, 400–699; others: 603
 	GatherTotal     bool          // Gather's timeout is for all keys together, not for each
 	RecordThreshold int           // energy under which a Record hears silence; 0: 200
 }
@@ -158,14 +144,31 @@ type session struct {
 }
 
 // Run carries the document out. The error is dialplan.ErrGone when the caller hung up in the middle, the outcome then
-// may hold a detached request, or the context's cause; it never is the document's fault.
+// may hold a detached request, or the context's cause; it never is the document's fault. A call that somebody took away
+// is Left, without an error.
 func (d *Document) Run(ctx context.Context, r *Run) (Outcome, error) {
 	s := &session{Run: r}
 	s.Channel.ForgetDigits() // what was pressed before belongs to another document
+	o, err := d.run(ctx, s)
+	if errors.Is(err, dialplan.ErrGone) {
+		switch s.Channel.End().How {
+		case dialplan.Left:
+			return Outcome{Kind: Left}, nil
+		case dialplan.Lost: // the call lives on, in another process: it is not for us to tell how it went
+			return Outcome{}, err
+		}
+	}
+	return o, err
+}
+
+func (d *Document) run(ctx context.Context, s *session) (Outcome, error) {
 	if d.Empty() && s.Settings.EmptyAnswers {
 		s.answer()
 	}
 	for _, v := range d.verbs {
+		if err := context.Cause(ctx); err != nil {
+			return Outcome{}, err
+		}
 		s.Timeline.Add(timeline.Record{Kind: timeline.KindStep, From: timeline.FSPivot, Text: v.name,
 			Fields: map[string]string{"verb": v.name, "line": strconv.Itoa(v.line)}})
 		o, err := v.verb.run(ctx, s)
@@ -184,12 +187,24 @@ func (d *Document) Run(ctx context.Context, r *Run) (Outcome, error) {
 	return s.over(ctx)
 }
 
-// over waits until what was queued before the end was heard. That the call is gone then is what was wanted.
+// over waits until what was queued before the end was heard. That the call is hung up then is what was wanted.
 func (s *session) over(ctx context.Context) (Outcome, error) {
-	if err := s.Channel.Drain(ctx); err != nil && !errors.Is(err, dialplan.ErrGone) {
-		return Outcome{}, err
+	err := s.drain(ctx)
+	if how := s.Channel.End().How; errors.Is(err, dialplan.ErrGone) && how != dialplan.Left && how != dialplan.Lost {
+		err = nil
 	}
-	return Outcome{Kind: End}, nil
+	return Outcome{Kind: End}, err
+}
+
+// ending gives the error that ends the document, of one that otherwise only costs a verb its media.
+func ending(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, dialplan.ErrGone):
+		return err
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 func (s *session) twilio() bool { return s.Settings.Dialect == Twilio }
@@ -222,22 +237,42 @@ const ahead = 64
 
 // queue is for straight-line verbs. It seldom waits.
 func (s *session) queue(ctx context.Context, apps ...dialplan.Application) error {
-	s.Channel.Queue(apps...)
-	if s.queued += len(apps); s.queued < ahead {
-		return nil
+	for _, a := range apps {
+		s.Channel.Queue(a)
+		if s.queued++; s.queued >= ahead {
+			if err := s.drain(ctx); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
+}
+
+// drain waits until everything that was queued has ended.
+func (s *session) drain(ctx context.Context) error {
 	s.queued = 0
 	return s.Channel.Drain(ctx)
 }
 
-// play plays apps one after the other, times times, until a key of stop; times 0: until hangup or key. It only queues
-// them where nothing depends on their end.
+// do is for an application whose result is of interest. It waits for all that was queued before, too.
+func (s *session) do(ctx context.Context, a dialplan.Application) (dialplan.Completion, error) {
+	s.queued = 0
+	return s.Channel.Do(ctx, a)
+}
+
+func (s *session) collect(ctx context.Context, c dialplan.Collect) (dialplan.Collected, error) {
+	s.queued = 0
+	return s.Channel.Collect(ctx, c)
+}
+
+// play plays apps one after the other, times times, until a key of stop; times 0: until hangup or key. It waits only
+// where something depends on a key or a failure: never for the last one.
 func (s *session) play(ctx context.Context, apps []dialplan.Application, times int, stop dialplan.Digits) error {
+	times = s.times(times)
 	if len(apps) == 0 {
 		return nil
 	}
-	single := times == 1 && len(apps) == 1
-	if times > 0 && (single || stop == "" && times*len(apps) <= ahead/2) {
+	if times == 1 && len(apps) == 1 || stop == "" && times > 0 && times <= ahead/2 {
 		for range times {
 			if err := s.queue(ctx, apps...); err != nil {
 				return err
@@ -245,15 +280,17 @@ func (s *session) play(ctx context.Context, apps []dialplan.Application, times i
 		}
 		return nil
 	}
-	if err := s.Channel.Drain(ctx); err != nil {
+	if err := s.drain(ctx); err != nil {
 		return err
 	}
-	times = s.times(times)
 	heard := len(s.Channel.Digits())
-	for turn, failures := 0, 0; times == 0 || turn < times; turn++ {
+	for turn, failures := 1, 0; ; turn++ {
 		failed := false
-		for _, a := range apps {
-			done, err := s.Channel.Do(ctx, a)
+		for i, a := range apps {
+			if turn == times && i == len(apps)-1 {
+				return s.queue(ctx, a) // a key ends it by itself, and there is nothing left to drop
+			}
+			done, err := s.do(ctx, a)
 			if err != nil {
 				return err
 			}
@@ -272,7 +309,6 @@ func (s *session) play(ctx context.Context, apps []dialplan.Application, times i
 			return nil
 		}
 	}
-	return nil
 }
 
 // times is how often something is repeated in this dialect. Source: twiml.md 2.6.

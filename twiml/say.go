@@ -2,6 +2,7 @@ package twiml
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -80,18 +81,26 @@ func (s *session) stop(keys dialplan.Digits, byDefault bool) dialplan.Digits {
 
 func (v *Say) run(ctx context.Context, s *session) (outcome, error) {
 	s.answer()
-	apps := v.applications(ctx, s, s.stop(v.Terminators, v.Default))
-	return next, s.play(ctx, apps, v.Loop, s.stop(v.Terminators, v.Default))
+	stop := s.stop(v.Terminators, v.Default)
+	apps, err := v.applications(ctx, s, stop)
+	if err != nil {
+		return next, err
+	}
+	return next, s.play(ctx, apps, v.Loop, stop)
 }
 
-// applications say the text once.
-func (v *Say) applications(ctx context.Context, s *session, stop dialplan.Digits) []dialplan.Application {
+// applications say the text once. The error is the call's end, or the context's.
+func (v *Say) applications(ctx context.Context, s *session, stop dialplan.Digits) ([]dialplan.Application, error) {
 	limit := s.Settings.SayLimit
 	if limit <= 0 {
 		limit = sayLimit
 	}
+	parts, isCut := cut(v.Parts, limit)
+	if isCut && limit != sayLimit { // that one has its problem from the parser
+		s.Timeline.Warn("13521", fmt.Sprintf("a text is cut at %d characters", limit))
+	}
 	var apps []dialplan.Application
-	for _, p := range cut(v.Parts, limit) {
+	for _, p := range parts {
 		if p.Silence > 0 {
 			apps = append(apps, dialplan.Playback{File: dialplan.Silence(p.Silence), Stop: stop})
 			continue
@@ -105,8 +114,11 @@ func (v *Say) applications(ctx context.Context, s *session, stop dialplan.Digits
 			language = v.Language
 		}
 		app, err := s.Media.Speech(ctx, text, v.Voice, language, v.Engine, stop)
-		if err != nil && v.Engine+v.Voice != "" {
+		if err != nil && ending(ctx, err) == nil && v.Engine+v.Voice != "" {
 			app, err = s.Media.Speech(ctx, text, "", language, "", stop)
+		}
+		if err := ending(ctx, err); err != nil {
+			return nil, err
 		}
 		if err != nil {
 			s.Timeline.Error("13511", "a text can't be spoken: "+err.Error())
@@ -114,11 +126,11 @@ func (v *Say) applications(ctx context.Context, s *session, stop dialplan.Digits
 		}
 		apps = append(apps, app)
 	}
-	return apps
+	return apps, nil
 }
 
-// cut shortens parts to limit characters, at a blank.
-func cut(parts []Spoken, limit int) []Spoken {
+// cut shortens parts to limit characters, at a blank, and tells whether it had to.
+func cut(parts []Spoken, limit int) ([]Spoken, bool) {
 	for i, p := range parts {
 		n := utf8.RuneCountInString(p.Text)
 		if n <= limit {
@@ -133,9 +145,9 @@ func cut(parts []Spoken, limit int) []Spoken {
 		if text = strings.TrimSpace(text); text != "" {
 			list = append(list, Spoken{Text: text, Language: p.Language})
 		}
-		return list
+		return list, true
 	}
-	return parts
+	return parts, false
 }
 
 // speech gathers what a Say's content comes to.
@@ -153,7 +165,9 @@ func (r *speech) flush() {
 	r.text.Reset()
 }
 
+// silence ends a word, however short it is.
 func (r *speech) silence(d time.Duration) {
+	r.text.WriteByte(' ')
 	if d > 0 {
 		r.flush()
 		r.parts = append(r.parts, Spoken{Silence: d})
@@ -194,9 +208,11 @@ func (r *speech) tag(e *element) {
 	case "lang", "Lang":
 		r.lang(e)
 	case "p", "P":
+		r.silence(0)
 		r.content(e)
 		r.silence(700 * time.Millisecond)
 	case "s", "S":
+		r.silence(0)
 		r.content(e)
 		r.silence(400 * time.Millisecond)
 	case "say-as", "SayAs":
@@ -204,8 +220,11 @@ func (r *speech) tag(e *element) {
 	case "speak":
 		r.lang(e)
 	case "sub", "Sub":
-		alias, _ := ssml(e, "alias")
-		r.text.WriteString(alias)
+		if alias, ok := ssml(e, "alias"); ok {
+			r.text.WriteString(alias)
+			return
+		}
+		r.content(e)
 	default:
 		e.problem("12200", "%s is not known inside Say: it is skipped", clip(e.name()))
 	}
@@ -238,22 +257,26 @@ func (r *speech) lang(e *element) {
 }
 
 func (r *speech) sayAs(e *element) {
-	var inner speech
-	inner.content(e)
-	inner.flush()
 	as, _ := ssml(e, "interpret-as", "interpretAs", "role")
-	for _, p := range inner.parts {
-		switch as {
-		case "characters", "spell-out", "digits", "telephone":
-			for _, c := range p.Text {
-				r.text.WriteString(" " + string(c))
-			}
+	switch strings.ToLower(as) {
+	case "expletive":
+		r.silence(400 * time.Millisecond)
+	case "characters", "spell-out", "digits", "telephone":
+		inner := speech{language: r.language}
+		inner.content(e)
+		inner.flush()
+		for _, p := range inner.parts {
 			r.text.WriteByte(' ')
-		case "expletive":
-			r.silence(400 * time.Millisecond)
-		default:
-			r.text.WriteString(p.Text)
+			if p.Silence > 0 {
+				r.silence(p.Silence)
+				continue
+			}
+			for _, c := range p.Text {
+				r.text.WriteString(string(c) + " ")
+			}
 		}
+	default:
+		r.content(e)
 	}
 }
 
@@ -273,7 +296,9 @@ func breakTime(e *element) time.Duration {
 		}
 		e.problem("12200", "break time=%q is no time in s or ms", clip(value))
 	}
-	strengths := map[string]time.Duration{"none": 0, "x-weak": 100, "weak": 200, "medium": 400, "": 400, "strong": 700, "x-strong": 1000}
+	strengths := map[string]time.Duration{
+		"none": 0, "x-weak": 100, "weak": 200, "medium": 400, "": 400, "strong": 700, "x-strong": 1000,
+	}
 	value, _ := ssml(e, "strength")
 	ms, ok := strengths[strings.ToLower(value)]
 	if !ok {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"fspivot/call"
@@ -19,26 +21,37 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// whole compares dialplan values with all their fields.
-var whole = cmp.Exporter(func(reflect.Type) bool { return true })
+// whole compares dialplan values with all their fields, but for the ids of legs, which are random.
+var whole = cmp.Options{cmp.Exporter(func(reflect.Type) bool { return true }), cmpopts.IgnoreFields(dialplan.Endpoint{}, "UUID")}
 
 // script is a call that goes as a test wants it. It implements Channel, Media and Routes.
 type script struct {
 	answered  bool
 	digits    dialplan.Digits // pressed, not taken yet
-	collected []dialplan.Collected
-	results   map[string][]result // of Do, by application, in turn; the last one stays
-	hangupAt  string              // application during which the caller hangs up
-	legs      map[string]*dialplan.Leg
+	collected []keyed         // what each Collect gets, in turn
+	timed     bool            // Collects take their time
+	results   map[string][]result
+	hangupAt  string // application, or "collect" or "drain", during which the caller goes
+	hangupNth int    // of those; 0: the first
+	how       string // how the caller goes; "": hangs up
+	legs      func(ids []string) []dialplan.Leg
 	onDo      func(dialplan.Application)
 	settings  Settings
 	missing   string // part of references that can't be had
+	fileError error  // of every reference
 	mute      bool   // no speech engine
+	noTape    bool   // no recording can be made
+	folder    string // of recordings; "": /recordings
+	endpoint  func(dialplan.Number) (dialplan.Endpoint, error)
 
 	apps     []dialplan.Application // everything that was asked for, in order
 	collects []dialplan.Collect
-	waits    []time.Duration
+	watched  []string
+	spoken   []string // voice|language|engine of each Speech
 	drains   int
+	most     int  // applications between two waits
+	run1     int  // since the last wait
+	hung     bool // the caller has gone, and nobody has noticed yet
 	gone     bool
 	ids      int
 	finished []time.Duration
@@ -48,10 +61,35 @@ type script struct {
 	forgot   int
 }
 
+// keyed is what a Collect gets, and when: later than it waits for is not at all.
+type keyed struct {
+	dialplan.Collected
+	after time.Duration
+}
+
+// keys are what Collects get at once.
+func keys(list ...dialplan.Collected) []keyed {
+	var out []keyed
+	for _, c := range list {
+		out = append(out, keyed{Collected: c})
+	}
+	return out
+}
+
+// result is what an application came to.
 type result struct {
 	response string
 	vars     dialplan.Scripted
 	err      error
+}
+
+// goes tells whether the caller goes during that.
+func (s *script) goes(during string) bool {
+	if s.hangupAt != during {
+		return false
+	}
+	s.hangupNth--
+	return s.hangupNth <= 0
 }
 
 func (s *script) Queue(apps ...dialplan.Application) {
@@ -59,20 +97,29 @@ func (s *script) Queue(apps ...dialplan.Application) {
 		if s.gone {
 			return
 		}
-		switch a := a.(type) {
-		case dialplan.Answer:
+		if _, ok := a.(dialplan.Answer); ok {
 			if s.answered {
 				continue
 			}
 			s.answered = true
-		case dialplan.Hangup:
-			defer func() { s.gone = true }()
-		case dialplan.Respond:
-			_ = a
-			defer func() { s.gone = true }()
 		}
 		s.apps = append(s.apps, a)
+		s.run1++
+		s.most = max(s.most, s.run1)
+		switch a.(type) {
+		case dialplan.Hangup, dialplan.Respond:
+			s.hung = true
+		default:
+			s.hung = s.hung || s.goes(a.Name())
+		}
 	}
+}
+
+// wait is where the script's owner waits: it tells whether the caller is gone.
+func (s *script) wait() bool {
+	s.run1 = 0
+	s.gone = s.gone || s.hung
+	return s.gone
 }
 
 func (s *script) Do(ctx context.Context, a dialplan.Application) (dialplan.Completion, error) {
@@ -84,6 +131,9 @@ func (s *script) Do(ctx context.Context, a dialplan.Application) (dialplan.Compl
 		return dropped, dialplan.ErrGone
 	}
 	s.apps = append(s.apps, a)
+	if s.wait() {
+		return dropped, dialplan.ErrGone
+	}
 	if len(s.apps) > 5000 {
 		return dropped, errors.New("script: endless")
 	}
@@ -96,72 +146,102 @@ func (s *script) Do(ctx context.Context, a dialplan.Application) (dialplan.Compl
 			s.results[a.Name()] = list[1:]
 		}
 	}
-	if s.hangupAt == a.Name() {
+	if s.goes(a.Name()) {
 		s.gone, r.err = true, dialplan.ErrGone
 	}
 	return dialplan.Complete(a.Name(), r.response, r.vars), r.err
 }
 
-func (s *script) Collect(_ context.Context, c dialplan.Collect) (dialplan.Collected, error) {
+// Collect waits as long as it was asked to.
+func (s *script) Collect(ctx context.Context, c dialplan.Collect) (dialplan.Collected, error) {
 	s.collects = append(s.collects, c)
-	if s.hangupAt == "collect" {
-		s.gone = true
+	if s.goes("collect") {
+		s.hung = true
 	}
-	if s.gone {
+	if s.wait() {
 		return dialplan.Collected{}, dialplan.ErrGone
 	}
+	if err := context.Cause(ctx); err != nil {
+		return dialplan.Collected{}, err
+	}
+	pass := func(d time.Duration) {
+		if s.timed {
+			<-time.After(d)
+		}
+	}
 	if len(s.collected) == 0 {
+		pass(c.First)
 		return dialplan.Collected{}, nil
 	}
-	got := s.collected[0]
+	got := &s.collected[0]
+	if got.after > c.First {
+		got.after -= c.First
+		pass(c.First)
+		return dialplan.Collected{}, nil
+	}
+	pass(got.after)
 	s.collected = s.collected[1:]
-	return got, nil
+	return got.Collected, nil
 }
 
 func (s *script) Drain(ctx context.Context) error {
 	s.drains++
-	if s.hangupAt == "drain" {
-		s.gone = true
+	if s.goes("drain") {
+		s.hung = true
 	}
-	if s.gone {
+	if s.wait() {
 		return dialplan.ErrGone
 	}
 	return context.Cause(ctx)
 }
 
-func (s *script) Wait(_ context.Context, d time.Duration) error {
-	s.waits = append(s.waits, d)
-	if s.gone {
-		return dialplan.ErrGone
-	}
-	return nil
-}
+func (s *script) Answered() bool          { return s.answered }
+func (s *script) Digits() dialplan.Digits { return s.digits }
+func (s *script) ForgetDigits()           { s.digits = ""; s.forgot++ }
+func (s *script) Watch(legs ...string)    { s.watched = append([]string(nil), legs...) }
 
-func (s *script) Break()                            {}
-func (s *script) Answered() bool                    { return s.answered }
-func (s *script) Digits() dialplan.Digits           { return s.digits }
-func (s *script) ForgetDigits()                     { s.digits = ""; s.forgot++ }
-func (s *script) Kill(string, dialplan.Cause)       {}
-func (s *script) SetVariable(dialplan.Variable)     {}
-func (s *script) Unwatch() map[string]*dialplan.Leg { return s.legs }
-func (s *script) Watch(legs ...string) {
-	if s.legs == nil {
-		s.legs = map[string]*dialplan.Leg{}
-		for _, id := range legs {
-			s.legs[id] = &dialplan.Leg{UUID: id}
+func (s *script) Unwatch() map[string]*dialplan.Leg {
+	legs := map[string]*dialplan.Leg{}
+	for _, id := range s.watched {
+		legs[id] = &dialplan.Leg{UUID: id}
+	}
+	if s.legs != nil {
+		for i, leg := range s.legs(s.watched) {
+			leg.UUID = s.watched[i]
+			legs[leg.UUID] = &leg
 		}
 	}
+	return legs
+}
+
+func (s *script) End() dialplan.End {
+	switch {
+	case !s.gone:
+		return dialplan.End{}
+	case s.how == "":
+		return dialplan.End{How: dialplan.HungUp}
+	}
+	return dialplan.End{How: s.how}
 }
 
 func (s *script) File(_ context.Context, ref string) (dialplan.File, error) {
+	if s.fileError != nil {
+		s.gone = s.gone || errors.Is(s.fileError, dialplan.ErrGone)
+		return dialplan.File{}, s.fileError
+	}
 	if s.missing != "" && strings.Contains(ref, s.missing) {
 		return dialplan.File{}, errors.New("no such file")
 	}
 	return file(ref), nil
 }
 
+var seed = maphash.MakeSeed()
+
 // file is where the script keeps a reference: nothing of its text is in the name.
 func file(ref string) dialplan.File {
+	if len(ref) > 200 {
+		ref = fmt.Sprint(maphash.String(seed, ref))
+	}
 	f, err := dialplan.LocalFile(fmt.Sprintf("/cache/%x", ref))
 	if err != nil {
 		panic(err)
@@ -170,6 +250,7 @@ func file(ref string) dialplan.File {
 }
 
 func (s *script) Speech(_ context.Context, text dialplan.Text, voice, language, engine string, stop dialplan.Digits) (dialplan.Application, error) {
+	s.spoken = append(s.spoken, voice+"|"+language+"|"+engine)
 	if s.mute {
 		return nil, errors.New("no engine")
 	}
@@ -185,8 +266,15 @@ func playback(ref string, stop dialplan.Digits) dialplan.Playback {
 }
 
 func (s *script) Recording(uploadURL, method string) (Recording, error) {
+	if s.noTape {
+		return Recording{}, errors.New("no folder")
+	}
 	s.ids++
-	f, err := dialplan.LocalFile(fmt.Sprintf("/recordings/r%d.wav", s.ids))
+	folder := s.folder
+	if folder == "" {
+		folder = "/recordings"
+	}
+	f, err := dialplan.LocalFile(fmt.Sprintf("%s/r%d.wav", folder, s.ids))
 	return Recording{ID: fmt.Sprintf("r%d", s.ids), URL: fmt.Sprintf("http://rec/r%d", s.ids), File: f}, err
 }
 
@@ -198,8 +286,14 @@ func (s *script) Finished(r Recording, length time.Duration) {
 var carrier, _ = dialplan.ParseTemplate("sofia/gateway/carrier/{number}", "number")
 var external, _ = dialplan.ParseTemplate("sofia/external/{uri}", "uri")
 
-func (s *script) Number(n dialplan.Number) (dialplan.Endpoint, error) { return carrier.Number(n), nil }
-func (s *script) SIP(u dialplan.SIPURI) (dialplan.Endpoint, error)    { return external.URI(u), nil }
+func (s *script) Number(n dialplan.Number) (dialplan.Endpoint, error) {
+	if s.endpoint != nil {
+		return s.endpoint(n)
+	}
+	return carrier.Number(n), nil
+}
+
+func (s *script) SIP(u dialplan.SIPURI) (dialplan.Endpoint, error) { return external.URI(u), nil }
 func (s *script) User(id string) ([]dialplan.Endpoint, error) {
 	if id == "unknown" {
 		return nil, errors.New("there is no such user")
@@ -219,10 +313,25 @@ func (s *script) run(t *testing.T, verbs string) (Outcome, error) {
 
 func (s *script) document(ctx context.Context, doc *Document) (Outcome, error) {
 	s.records = timeline.New()
-	r := &Run{Channel: s, Call: &call.State{ID: "a", CallerName: "Ann", CallerNumber: "100"}, Media: s, Routes: s, Timeline: s.records, Settings: s.settings}
+	r := &Run{Channel: s, Call: s.call(), Media: s, Routes: s, Timeline: s.records, Settings: s.settings}
 	o, err := doc.Run(ctx, r)
 	s.vars = r.Vars
 	return o, err
+}
+
+func (s *script) call() *call.State {
+	return &call.State{ID: "a", CallerName: "Ann", CallerNumber: "100"}
+}
+
+// recorded gives the codes of warnings and errors, in order.
+func (s *script) recorded() []string {
+	var list []string
+	for _, r := range s.records.Records() {
+		if r.Kind == timeline.KindWarning || r.Kind == timeline.KindError {
+			list = append(list, r.Fields["code"])
+		}
+	}
+	return list
 }
 
 // expect compares what was asked of the channel with want.
