@@ -41,6 +41,15 @@ type ESL struct {
 type HTTP struct {
 	Listen    string `koanf:"listen"`     // host:port
 	AuthToken string `koanf:"auth_token"` // needed off loopback
+	PublicURL string `koanf:"public_url"` // what others reach it by, for the addresses of recordings; "": http://<listen>
+}
+
+// Base is what the addresses of recordings begin with, without a slash at its end.
+func (h HTTP) Base() string {
+	if h.PublicURL == "" {
+		return "http://" + h.Listen
+	}
+	return strings.TrimRight(strings.TrimSpace(h.PublicURL), "/")
 }
 
 // Pivot is how web servers are asked.
@@ -183,6 +192,9 @@ func (h HTTP) check(fault func(string, error)) {
 			break
 		}
 	}
+	if h.PublicURL != "" {
+		fault("http.public_url", checkPublicURL(h.PublicURL))
+	}
 	if err := checkAddress(h.Listen); err != nil {
 		fault("http.listen", err)
 		return
@@ -193,6 +205,21 @@ func (h HTTP) check(fault func(string, error)) {
 	if !local && h.AuthToken == "" {
 		fault("http.listen", fmt.Errorf("%s is not a loopback address: set http.auth_token", h.Listen))
 	}
+}
+
+// checkPublicURL takes an http or https address behind which a path can be put. Web servers are told it, so it has no
+// credentials.
+func checkPublicURL(raw string) error {
+	if _, err := egress.ParseURL(raw); err != nil {
+		if e, ok := errors.AsType[*egress.Error](err); ok {
+			err = e.Err
+		}
+		return err
+	}
+	if strings.ContainsAny(raw, "@?#") {
+		return errors.New("credentials, a query or a fragment have no place in it") // unquoted: it may hold a password
+	}
+	return nil
 }
 
 func (p Pivot) check(fault func(string, error)) {

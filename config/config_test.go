@@ -109,6 +109,7 @@ func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{
 		"esl.listen": "0.0.0.0:9000", "http.listen": "127.0.0.2:80", "http.auth_token": "a=b,c#d",
+		"http.public_url": "https://h/x",
 		"store": "postgres://u:p@h/d", "accounts": "/etc/a",
 		"default_account": "0123", "pivot.unknown_verb": "hangup", "media.dir": "m", "media.recordings": "r",
 		"media.cache":      "c",
@@ -306,6 +307,12 @@ func TestParseRefuses(t *testing.T) {
 			want: []string{"f.yaml:1: http.listen: 10.0.0.1:8088 is not a loopback address: set http.auth_token"}},
 		{body: "http: {listen: 'localhost.example:8088'}",
 			want: []string{"f.yaml:1: http.listen: localhost.example:8088 is not a loopback address: set http.auth_token"}},
+		{body: "http: {public_url: 'pbx.example.com'}",
+			want: []string{`f.yaml:1: http.public_url: "pbx.example.com": the scheme must be http or https`}},
+		{body: "http: {public_url: 'https://u:secret@pbx.example.com'}",
+			want: []string{"f.yaml:1: http.public_url: credentials, a query or a fragment have no place in it"}},
+		{body: "http: {public_url: 'https://pbx.example.com/?a=1'}",
+			want: []string{"f.yaml:1: http.public_url: credentials, a query or a fragment have no place in it"}},
 		{body: "http: {listen: '127.0.0.1'}", want: []string{`f.yaml:1: http.listen: "127.0.0.1" is not host:port`}},
 		{body: "http: {listen: ':8088', auth_token: '   '}",
 			want: []string{"f.yaml:1: http.auth_token: a token has no blanks, and only ASCII characters"}},
@@ -463,5 +470,21 @@ func TestSettings(t *testing.T) {
 	if _, err := c.Dial.Parse(); err == nil || !strings.Contains(err.Error(), "dial.device: ") ||
 		!strings.Contains(err.Error(), "dial.sip: ") {
 		t.Errorf("templates that are none: %v", err)
+	}
+}
+
+func TestBase(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		http HTTP
+		want string
+	}{
+		{HTTP{Listen: "127.0.0.1:8088"}, "http://127.0.0.1:8088"},
+		{HTTP{Listen: "0.0.0.0:8088", PublicURL: "https://pbx.example.com"}, "https://pbx.example.com"},
+		{HTTP{Listen: "0.0.0.0:8088", PublicURL: " https://pbx.example.com/voice// "}, "https://pbx.example.com/voice"},
+	} {
+		if got := c.http.Base(); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.http, got, c.want)
+		}
 	}
 }

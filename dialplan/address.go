@@ -13,8 +13,8 @@ import (
 // Number is a dialled number or the user part of an address: digits, letters and + * # . _ -, no - in front.
 type Number string
 
-// ParseNumber takes a number from foreign text. Blanks and brackets are dropped, and dashes too where the rest is digits
-// and a +: "+1 (415) 555-2671".
+// ParseNumber takes a number from foreign text. Blanks and brackets are dropped, and dashes too where the rest is
+// digits and a +: "+1 (415) 555-2671".
 func ParseNumber(s string) (Number, error) {
 	s = strings.NewReplacer(" ", "", "(", "", ")", "").Replace(strings.TrimSpace(s))
 	if strings.Trim(s, "0123456789+-") == "" {
@@ -53,8 +53,10 @@ type SIPURI struct {
 	Headers   []Header // of the query
 }
 
+const hostLabel = `[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?`
+
 var (
-	hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\.?$`)
+	hostForm = regexp.MustCompile(`^` + hostLabel + `(\.` + hostLabel + `)*\.?$`)
 	portForm = regexp.MustCompile(`^[1-9][0-9]{0,4}$`)
 )
 
@@ -79,7 +81,8 @@ func ParseSIPURI(s string) (uri SIPURI, refused []string, err error) {
 		return SIPURI{}, nil, fmt.Errorf("sip address %q has no user@host", clip(s))
 	}
 	if uri.User, err = url.PathUnescape(user); err != nil || !isUser(uri.User) {
-		return SIPURI{}, nil, fmt.Errorf("sip address: user %q: up to %d letters, digits and + * # . _ - may be used", clip(user), maxUser)
+		return SIPURI{}, nil, fmt.Errorf("sip address: user %q: up to %d letters, digits and + * # . _ - may be used",
+			clip(user), maxUser)
 	}
 	if uri.Host, uri.Port, err = parseHost(host); err != nil {
 		return SIPURI{}, nil, err
@@ -224,12 +227,14 @@ func ParseTemplate(s string, allowed ...string) (Template, error) {
 			ok = ok || a == m[1]
 		}
 		if !ok {
-			return Template{}, fmt.Errorf("dial template %q: {%s} is unknown, of use are {%s}", s, m[1], strings.Join(allowed, "}, {"))
+			return Template{}, fmt.Errorf("dial template %q: {%s} is unknown, of use are {%s}", s, m[1],
+				strings.Join(allowed, "}, {"))
 		}
 	}
 	rest := placeholder.ReplaceAllString(s, "")
 	if !strings.Contains(s, "/") || !only(rest, "/@:._-+*#;=%") || strings.Contains(rest, separatesGroups) {
-		return Template{}, fmt.Errorf("dial template %q: letters, digits and / @ : . _ - + * # ; = %% and placeholders may be used", s)
+		return Template{}, fmt.Errorf("dial template %q: letters, digits and / @ : . _ - + * # ; = %% and placeholders "+
+			"may be used", s)
 	}
 	return Template{s}, nil
 }

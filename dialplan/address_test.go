@@ -18,14 +18,17 @@ var compareValues = cmp.AllowUnexported(dialplan.Value{})
 func TestParseNumber(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]dialplan.Number{
-		"2000": "2000", " +1 (415) 555-2671 ": "+14155552671", "555-1234": "5551234", "*72": "*72", "123#": "123#", "john.doe": "john.doe",
-		"john-doe": "john-doe", "192.0.2.1": "192.0.2.1", "example.com": "example.com", "a_b": "a_b", strings.Repeat("1", 128): dialplan.Number(strings.Repeat("1", 128)),
+		"2000": "2000", " +1 (415) 555-2671 ": "+14155552671", "555-1234": "5551234", "*72": "*72", "123#": "123#",
+		"john.doe": "john.doe",
+		"john-doe": "john-doe", "192.0.2.1": "192.0.2.1", "example.com": "example.com", "a_b": "a_b",
+		strings.Repeat("1", 128): dialplan.Number(strings.Repeat("1", 128)),
 	} {
 		if got, err := dialplan.ParseNumber(text); err != nil || got != want {
 			t.Errorf("ParseNumber(%q) is %q, %v, want %q", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", " ", "()", "-", "--", "-bleg", "-both", "a b,c", "1;2", "1@2", "1/2", "${x}", "a'b", "ä", "1\n2", strings.Repeat("1", 129)} {
+	for _, text := range []string{"", " ", "()", "-", "--", "-bleg", "-both", "a b,c", "1;2", "1@2", "1/2", "${x}",
+		"a'b", "ä", "1\n2", strings.Repeat("1", 129)} {
 		if got, err := dialplan.ParseNumber(text); err == nil || got != "" {
 			t.Errorf("ParseNumber(%q) is %q, %v", text, got, err)
 		}
@@ -55,22 +58,28 @@ func TestParseSIPURI(t *testing.T) {
 	}{
 		{"sip:ann@example.org", dialplan.SIPURI{User: "ann", Host: "example.org"}, nil, "ann@example.org"},
 		{" ann@example.org ", dialplan.SIPURI{User: "ann", Host: "example.org"}, nil, "ann@example.org"},
-		{"SIP:+15005550002@192.0.2.1:5080", dialplan.SIPURI{User: "+15005550002", Host: "192.0.2.1", Port: "5080"}, nil, "+15005550002@192.0.2.1:5080"},
+		{"SIP:+15005550002@192.0.2.1:5080", dialplan.SIPURI{User: "+15005550002", Host: "192.0.2.1", Port: "5080"}, nil,
+			"+15005550002@192.0.2.1:5080"},
 		{"sips:a@b", dialplan.SIPURI{Secure: true, User: "a", Host: "b", Transport: "tls"}, nil, "a@b;transport=tls"},
-		{"a@b;lr;transport=TCP;user=phone", dialplan.SIPURI{User: "a", Host: "b", Transport: "tcp"}, nil, "a@b;transport=tcp"},
+		{"a@b;lr;transport=TCP;user=phone", dialplan.SIPURI{User: "a", Host: "b", Transport: "tcp"}, nil,
+			"a@b;transport=tcp"},
 		{"a@b;transport=ws", dialplan.SIPURI{User: "a", Host: "b"}, nil, "a@b"},
-		{"a@[2001:DB8::0:1]:5060", dialplan.SIPURI{User: "a", Host: "[2001:db8::1]", Port: "5060"}, nil, "a@[2001:db8::1]:5060"},
+		{"a@[2001:DB8::0:1]:5060", dialplan.SIPURI{User: "a", Host: "[2001:db8::1]", Port: "5060"}, nil,
+			"a@[2001:db8::1]:5060"},
 		{"%61%2Bb@c", dialplan.SIPURI{User: "a+b", Host: "c"}, nil, "a+b@c"},
 		{"a@b?X-Case=42&X-Name=two%20words", dialplan.SIPURI{User: "a", Host: "b", Headers: []dialplan.Header{
 			{Name: "X-Case", Value: dialplan.Foreign("42")}, {Name: "X-Name", Value: dialplan.Foreign("two words")},
 		}}, nil, "a@b"},
-		{"a@b?Route=x&X-=1&&X-A=%0d%0aEvil&X-B=ok&%zz=1&x-c=%zz", dialplan.SIPURI{User: "a", Host: "b", Headers: []dialplan.Header{
-			{Name: "X-B", Value: dialplan.Foreign("ok")},
-		}}, []string{"Route", "X-", "X-A", "", "x-c"}, "a@b"},
-		{"a@b?X-A=" + strings.Repeat("1", 1000) + "&X-B=" + strings.Repeat("2", 30), dialplan.SIPURI{User: "a", Host: "b", Headers: []dialplan.Header{
-			{Name: "X-A", Value: dialplan.Foreign(strings.Repeat("1", 1000))},
-		}}, []string{"X-B"}, "a@b"},
-		{"a@b?X-A=${x}", dialplan.SIPURI{User: "a", Host: "b", Headers: []dialplan.Header{{Name: "X-A", Value: dialplan.Foreign("$ {x}")}}}, nil, "a@b"},
+		{"a@b?Route=x&X-=1&&X-A=%0d%0aEvil&X-B=ok&%zz=1&x-c=%zz", dialplan.SIPURI{User: "a", Host: "b",
+			Headers: []dialplan.Header{
+				{Name: "X-B", Value: dialplan.Foreign("ok")},
+			}}, []string{"Route", "X-", "X-A", "", "x-c"}, "a@b"},
+		{"a@b?X-A=" + strings.Repeat("1", 1000) + "&X-B=" + strings.Repeat("2", 30),
+			dialplan.SIPURI{User: "a", Host: "b", Headers: []dialplan.Header{
+				{Name: "X-A", Value: dialplan.Foreign(strings.Repeat("1", 1000))},
+			}}, []string{"X-B"}, "a@b"},
+		{"a@b?X-A=${x}", dialplan.SIPURI{User: "a", Host: "b", Headers: []dialplan.Header{{Name: "X-A",
+			Value: dialplan.Foreign("$ {x}")}}}, nil, "a@b"},
 	} {
 		got, refused, err := dialplan.ParseSIPURI(c.text)
 		if err != nil {
@@ -88,8 +97,9 @@ func TestParseSIPURI(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "sip:", "ann", "@b", "a@", "a@b c", "a b@c", "a@b,c@d", "a@b@c", "a/b@c", "a%2cb@c", "a%00@b", "a%zz@b", "${x}@b", "a@${x}", "a@b:", "a@b:0",
-		"a@b:65536", "a@b:x", "a@[::1", "a@[::1]x", "a@[::1]:", "a@[fe80::1%25eth0]", "a@[192.0.2.1]", "a@-b", "a@b..c", "a@_b", "tel:+1", "sip:a@b\r\nX",
+		"", "sip:", "ann", "@b", "a@", "a@b c", "a b@c", "a@b,c@d", "a@b@c", "a/b@c", "a%2cb@c", "a%00@b", "a%zz@b",
+		"${x}@b", "a@${x}", "a@b:", "a@b:0", "a@b:65536", "a@b:x", "a@[::1", "a@[::1]x", "a@[::1]:",
+		"a@[fe80::1%25eth0]", "a@[192.0.2.1]", "a@-b", "a@b..c", "a@_b", "tel:+1", "sip:a@b\r\nX",
 		strings.Repeat("a", 129) + "@b", "a@" + strings.Repeat("b", 254), "a@b;" + strings.Repeat("x", 1400),
 	} {
 		if got, _, err := dialplan.ParseSIPURI(text); err == nil || !cmp.Equal(got, dialplan.SIPURI{}, compareValues) {
@@ -118,14 +128,17 @@ var addresses = rapid.Custom(func(t *rapid.T) dialplan.SIPURI {
 		Host: rapid.OneOf(
 			rapid.StringMatching(`[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?){0,4}\.?`),
 			rapid.Custom(func(t *rapid.T) string {
-				return "[" + netip.AddrFrom16([16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "bytes"))).String() + "]"
+				return "[" + netip.AddrFrom16([16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t,
+					"bytes"))).String() + "]"
 			}),
 		).Draw(t, "host"),
 		Port:      rapid.OneOf(rapid.Just(""), rapid.StringMatching(`[1-9][0-9]{0,3}|[1-5][0-9]{4}`)).Draw(t, "port"),
 		Transport: rapid.SampledFrom([]string{"", "udp", "tcp", "tls"}).Draw(t, "transport"),
 		Headers: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) dialplan.Header {
-			value := strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(rapid.StringN(0, 20, 100).Draw(t, "value"))
-			h, err := dialplan.ParseHeader(rapid.StringMatching(`[Xx]-[A-Za-z0-9_-]{1,20}|Diversion|alert-info`).Draw(t, "name"), value)
+			value := strings.NewReplacer("\r", "", "\n", "", "\x00",
+				"").Replace(rapid.StringN(0, 20, 100).Draw(t, "value"))
+			h, err := dialplan.ParseHeader(rapid.StringMatching(`[Xx]-[A-Za-z0-9_-]{1,20}|Diversion|alert-info`).Draw(t,
+				"name"), value)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -158,7 +171,8 @@ func TestAnyAddress(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := foreign.Draw(t, "text")
-		for _, text := range []string{text, text + "@example.org", "ann@" + text, "a@b?X-A=" + text, "a@b?" + text + "=1", "a@b;transport=" + text} {
+		for _, text := range []string{text, text + "@example.org", "ann@" + text, "a@b?X-A=" + text, "a@b?" + text +
+			"=1", "a@b;transport=" + text} {
 			u, _, err := dialplan.ParseSIPURI(text)
 			if err != nil {
 				continue
@@ -182,13 +196,15 @@ func TestAnyAddress(t *testing.T) {
 
 func TestParseHeader(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"X-A", "x-a_b-9", "User-to-User", "REMOTE-PARTY-ID", "P-Asserted-Identity", "Diversion", "Alert-Info", "Privacy"} {
+	for _, name := range []string{"X-A", "x-a_b-9", "User-to-User", "REMOTE-PARTY-ID", "P-Asserted-Identity",
+		"Diversion", "Alert-Info", "Privacy"} {
 		h, err := dialplan.ParseHeader(name, `a "b" <sip:c@d>;e=1`)
 		if err != nil || h.Name != name || h.Value.String() != `a "b" <sip:c@d>;e=1` {
 			t.Errorf("ParseHeader(%q) is %v, %v", name, h, err)
 		}
 	}
-	for _, name := range []string{"", "X-", "x-", "X", "Route", "From", "Contact", "Via", "X-A:", "X-A B", "X-A\r\nB", "X-${x}", "X-ä", "X-" + strings.Repeat("a", 63)} {
+	for _, name := range []string{"", "X-", "x-", "X", "Route", "From", "Contact", "Via", "X-A:", "X-A B", "X-A\r\nB",
+		"X-${x}", "X-ä", "X-" + strings.Repeat("a", 63)} {
 		if h, err := dialplan.ParseHeader(name, "a"); err == nil || h != (dialplan.Header{}) {
 			t.Errorf("ParseHeader(%q) is %v, %v", name, h, err)
 		}
@@ -204,7 +220,10 @@ func TestParseHeader(t *testing.T) {
 		if err != nil {
 			return
 		}
-		if strings.ContainsFunc(h.Name, func(r rune) bool { return !strings.ContainsRune("-_", r) && !number.MatchString(string(r)) }) {
+		if strings.ContainsFunc(h.Name, func(r rune) bool {
+			return !strings.ContainsRune("-_", r) &&
+				!number.MatchString(string(r))
+		}) {
 			t.Fatalf("header %q", h.Name)
 		}
 		if err := dialplantest.Safe(h.Value.String()); err != nil || strings.ContainsAny(h.Value.String(), "\r\n\\") {
@@ -233,8 +252,9 @@ func TestTemplate(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "carrier", "{number}", "a/{uri}", "a/{x}", "a/{number", "a/number}", "a/b,c/d", "a/b|c/d", "a/b:_:c/d", "{a=b}a/b", "[a=b]a/b", "<a=b>a/b",
-		"a/${number}", "a/b c", "a/'b'", "a/b\n", "a/b~c", "a/b^c", "a/b!c", "a/:{number}_:",
+		"", "carrier", "{number}", "a/{uri}", "a/{x}", "a/{number", "a/number}", "a/b,c/d", "a/b|c/d", "a/b:_:c/d",
+		"{a=b}a/b", "[a=b]a/b", "<a=b>a/b", "a/${number}", "a/b c", "a/'b'", "a/b\n", "a/b~c", "a/b^c", "a/b!c",
+		"a/:{number}_:",
 	} {
 		template, err := dialplan.ParseTemplate(text, "number")
 		if err == nil || !template.IsZero() {

@@ -118,9 +118,10 @@ type Name struct{ s string }
 // case. Source: FreeSWITCH 1.10.12 switch_channel.c switch_channel_execute_on, switch_channel_api_on; mod_dptools;
 // switch_ivr_originate.c; switch_ivr_async.c.
 var acting = []string{
-	"_nolocal_", "api_", "bridge_export_vars", "bridge_pre_execute", "campon", "exec_", "execute_on_", "export_vars", "fsapi",
-	"group_confirm_", "hangup_after_", "hold_music", "record_post_process_", "ringback", "session_in_hangup_hook", "sip_api_on_",
-	"sip_execute_on_", "socket_resume", "temp_hold_music", "transfer_after_bridge", "transfer_ringback",
+	"_nolocal_", "api_", "bridge_export_vars", "bridge_pre_execute", "campon", "exec_", "execute_on_", "export_vars",
+	"fsapi", "group_confirm_", "hangup_after_", "hold_music", "record_post_process_", "ringback",
+	"session_in_hangup_hook", "sip_api_on_", "sip_execute_on_", "socket_resume", "temp_hold_music",
+	"transfer_after_bridge", "transfer_ringback",
 }
 
 // ParseName takes a name of foreign text. Names that the switch acts upon, such as api_hangup_hook, are refused; there

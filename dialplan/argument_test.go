@@ -16,8 +16,9 @@ import (
 var foreign = rapid.Custom(func(t *rapid.T) string {
 	piece := rapid.OneOf(
 		rapid.SampledFrom([]string{
-			"$", "{", "}", "${", "\\", "'", "\"", "^^", ";", "~", ",", "|", ":_:", ":", "_", "[", "]", "<", ">", "=", "!", " ", "\n", "\x00", "\xff",
-			"%", "%[", "%(500,0,440)", "@", "sip:", "?", "&", "X-", "/", "..", "//", "-", "+", "#", "*", "\u202e", "\u2028", "\u0085", "path=",
+			"$", "{", "}", "${", "\\", "'", "\"", "^^", ";", "~", ",", "|", ":_:", ":", "_", "[", "]", "<", ">", "=",
+			"!", " ", "\n", "\x00", "\xff", "%", "%[", "%(500,0,440)", "@", "sip:", "?", "&", "X-", "/", "..", "//",
+			"-", "+", "#", "*", "\u202e", "\u2028", "\u0085", "path=",
 		}),
 		rapid.SampledFrom(dialplantest.Hostile),
 		rapid.StringN(0, 12, -1),
@@ -116,13 +117,15 @@ func TestSpoken(t *testing.T) {
 
 func TestParseName(t *testing.T) {
 	t.Parallel()
-	for _, s := range []string{"a", "call_priority", "cav_api_key", "json_cav_exec_", "A-b.c_9", strings.Repeat("a", 128)} {
+	for _, s := range []string{"a", "call_priority", "cav_api_key", "json_cav_exec_", "A-b.c_9",
+		strings.Repeat("a", 128)} {
 		name, err := dialplan.ParseName(s)
 		if err != nil || name.String() != s {
 			t.Errorf("ParseName(%q) is %q, %v", s, name, err)
 		}
 	}
-	for _, s := range append([]string{"", "a b", "a=b", "a;b", "${x}", "nolocal:a", "a\n", "ä", strings.Repeat("a", 129)}, dialplantest.HostileNames...) {
+	for _, s := range append([]string{"", "a b", "a=b", "a;b", "${x}", "nolocal:a", "a\n", "ä",
+		strings.Repeat("a", 129)}, dialplantest.HostileNames...) {
 		if name, err := dialplan.ParseName(s); err == nil || name != (dialplan.Name{}) {
 			t.Errorf("ParseName(%q) is %q, %v", s, name, err)
 		}
@@ -133,7 +136,8 @@ func TestParseNameTakesOnlyNames(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := foreign.Draw(t, "text")
-		if name, err := dialplan.ParseName(text); err == nil && (name.String() != text || !variableName.MatchString(text)) {
+		if name, err := dialplan.ParseName(text); err == nil && (name.String() != text ||
+			!variableName.MatchString(text)) {
 			t.Fatalf("name %q", name)
 		}
 	})
@@ -185,7 +189,8 @@ func TestSettings(t *testing.T) {
 		{nil, nil},
 		{[]dialplan.Variable{v("a", "1")}, []string{"set a=1"}},
 		{[]dialplan.Variable{v("a", "1"), v("b", "two words"), v("c", "")}, []string{"multiset ^^;a=1;b=two words;c="}},
-		{[]dialplan.Variable{v("a", "1;b=2"), v("b", "it's"), v("c", " x"), v("d", "4")}, []string{"set a=1;b=2", "set b=it's", "set c= x", "set d=4"}},
+		{[]dialplan.Variable{v("a", "1;b=2"), v("b", "it's"), v("c", " x"), v("d", "4")},
+			[]string{"set a=1;b=2", "set b=it's", "set c= x", "set d=4"}},
 		{many, []string{"multiset ^^" + strings.Repeat(";a=1", 60), "set a=1"}},
 	} {
 		var got []string

@@ -159,8 +159,9 @@ func (b Bridge) needs() []Variable {
 	}
 }
 
-// callerName is a name that can stand in quotes in a From header: the switch puts it there as it is, and undoes %-escapes
-// first, so that %0D%0A would begin a header. Source: FreeSWITCH 1.10.12 mod_sofia check_decode, sofia_glue_do_invite.
+// callerName is a name that can stand in quotes in a From header: the switch puts it there as it is, and undoes
+// %-escapes first, so that %0D%0A would begin a header. Source: FreeSWITCH 1.10.12 mod_sofia check_decode,
+// sofia_glue_do_invite.
 func callerName(v Value) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`"<>%`, r) {
@@ -182,9 +183,9 @@ func callerNumber(v Value) string {
 
 func (Bridge) clears() []string {
 	return []string{
-		"originate_disposition", "originate_failed_cause", "originate_causes", "originated_legs", "DIALSTATUS", "endpoint_disposition",
-		"last_bridge_to", "bridge_uuid", "last_bridge_hangup_cause", "last_bridge_proto_specific_hangup_cause", "bridge_hangup_cause",
-		"sip_invite_failure_status",
+		"originate_disposition", "originate_failed_cause", "originate_causes", "originated_legs", "DIALSTATUS",
+		"endpoint_disposition", "last_bridge_to", "bridge_uuid", "last_bridge_hangup_cause",
+		"last_bridge_proto_specific_hangup_cause", "bridge_hangup_cause", "sip_invite_failure_status",
 	}
 }
 
@@ -194,7 +195,7 @@ type Bridged struct {
 	Cause    Cause            // why it was not, or why the far side went; never empty
 	Code     string           // "sip:486", "" when no far side gave one
 	Leg      string           // UUID of the leg that was joined, "" without one
-	Causes   map[string]Cause // why each other leg went while it was dialled, by its UUID; legs that were not dialled are not there
+	Causes   map[string]Cause // why each leg that was dialled and not joined went, by its UUID
 }
 
 // Bridged reads the result of a Bridge. Source: docs/reference/esl.md, Results; callflow-modules-p-r.md 0.3.
@@ -210,14 +211,16 @@ func (c Completion) Bridged() Bridged {
 	disposition := c.Variable("originate_disposition")
 	if strings.EqualFold(disposition, "SUCCESS") {
 		b.Answered = true
-		b.Cause = Cause(first(c.Variable("bridge_hangup_cause"), c.Variable("last_bridge_hangup_cause"), string(NormalClearing)))
+		b.Cause = Cause(first(c.Variable("bridge_hangup_cause"), c.Variable("last_bridge_hangup_cause"),
+			string(NormalClearing)))
 		return b
 	}
 	if _, err := ParseCause(disposition); err != nil {
 		disposition = "" // "failure", "call accepted": how far it had come when the caller went
 	}
 	b.Leg = ""
-	b.Cause = Cause(first(disposition, c.Variable("originate_failed_cause"), c.Variable("last_bridge_hangup_cause"), "UNSPECIFIED"))
+	b.Cause = Cause(first(disposition, c.Variable("originate_failed_cause"), c.Variable("last_bridge_hangup_cause"),
+		"UNSPECIFIED"))
 	return b
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,7 +81,9 @@ func captured(t *testing.T, name string) []frame {
 // the capture's next one of that name got, under our Event-UUID, and everything up to the one after it.
 type replay struct {
 	*dialplan.Channel
-	p      *peer
+	p *peer
+
+	mu     sync.Mutex
 	frames []frame
 	served map[string]bool // Event-UUIDs that were answered
 }
@@ -121,6 +124,8 @@ func (r *replay) do(t *testing.T, a dialplan.Application) (dialplan.Completion, 
 
 // serve sends the events of the next application of that name.
 func (r *replay) serve(app string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	ours := ""
 	r.p.mu.Lock()
 	for _, c := range r.p.sent {
@@ -161,19 +166,26 @@ func TestBridgedOnCaptures(t *testing.T) {
 	to := must[dialplan.Template](t)(dialplan.ParseTemplate("sofia/internal/{uri}", "uri"))
 	bridge := dialplan.Bridge{Endpoints: []dialplan.Endpoint{to.URI(dialplan.SIPURI{User: "1", Host: "x"})}}
 	for name, want := range map[string][]dialplan.Bridged{
-		"bridge_ok":          {{Answered: true, Cause: dialplan.NormalClearing, Code: "sip:200", Leg: "b1eg0000-0000-4000-8000-000000000001"}},
-		"bridge_bleg":        {{Answered: true, Cause: dialplan.NormalClearing, Code: "sip:200", Leg: own}},
-		"bridge_busy":        {{Cause: dialplan.UserBusy, Code: "sip:486", Causes: causes("5ccd0333-ff8b-43b5-9674-6e73d6f45825", "USER_BUSY")}},
+		"bridge_ok": {{Answered: true, Cause: dialplan.NormalClearing, Code: "sip:200",
+			Leg: "b1eg0000-0000-4000-8000-000000000001"}},
+		"bridge_bleg": {{Answered: true, Cause: dialplan.NormalClearing, Code: "sip:200", Leg: own}},
+		"bridge_busy": {{Cause: dialplan.UserBusy, Code: "sip:486",
+			Causes: causes("5ccd0333-ff8b-43b5-9674-6e73d6f45825", "USER_BUSY")}},
 		"bridge_notanswered": {{Cause: dialplan.UserBusy, Code: "sip:486", Causes: causes(own, "USER_BUSY")}},
-		"bridge_noans":       {{Cause: dialplan.AllottedTimeout, Causes: causes("3becae29-77d1-4b39-bc70-0ba77339b328", "ALLOTTED_TIMEOUT")}},
-		"bridge_timeout":     {{Cause: dialplan.NoAnswer, Causes: causes("54df3c60-4c3d-48a6-960e-cdd3ad6323f3", "NO_ANSWER")}},
+		"bridge_noans": {{Cause: dialplan.AllottedTimeout, Causes: causes("3becae29-77d1-4b39-bc70-0ba77339b328",
+			"ALLOTTED_TIMEOUT")}},
+		"bridge_timeout": {{Cause: dialplan.NoAnswer, Causes: causes("54df3c60-4c3d-48a6-960e-cdd3ad6323f3",
+			"NO_ANSWER")}},
 		"bridge_fail": {
 			{Cause: "INVALID_GATEWAY"},
-			{Cause: "NORMAL_TEMPORARY_FAILURE", Code: "sip:503", Causes: causes("86623531-ea91-4f26-a4e2-8d620734910a", "NORMAL_TEMPORARY_FAILURE")},
+			{Cause: "NORMAL_TEMPORARY_FAILURE", Code: "sip:503", Causes: causes("86623531-ea91-4f26-a4e2-8d620734910a",
+				"NORMAL_TEMPORARY_FAILURE")},
 		},
-		"bridge_multi": {{Answered: true, Cause: dialplan.NormalClearing, Code: "sip:200", Leg: "17776387-4485-4057-bb06-40df595bb1d6",
+		"bridge_multi": {{Answered: true, Cause: dialplan.NormalClearing, Code: "sip:200",
+			Leg:    "17776387-4485-4057-bb06-40df595bb1d6",
 			Causes: causes("612ac917-ac84-4386-8e31-fe03d0c0fd65", "LOSE_RACE")}},
-		"whisper_reject_caller": {{Cause: dialplan.CallRejected, Causes: causes("5e472943-28d8-42c9-85c8-a91c9ac3244f", "CALL_REJECTED")}},
+		"whisper_reject_caller": {{Cause: dialplan.CallRejected, Causes: causes("5e472943-28d8-42c9-85c8-a91c9ac3244f",
+			"CALL_REJECTED")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -206,14 +218,16 @@ func TestBridgedAfterHangup(t *testing.T) {
 	t.Parallel()
 	to := must[dialplan.Template](t)(dialplan.ParseTemplate("sofia/internal/{uri}", "uri"))
 	onCapture(t, "whisper_exit_caller", func(t *testing.T, r *replay) {
-		done, err := r.do(t, dialplan.Bridge{Endpoints: []dialplan.Endpoint{to.URI(dialplan.SIPURI{User: "1", Host: "x"})}})
+		done, err := r.do(t, dialplan.Bridge{Endpoints: []dialplan.Endpoint{to.URI(dialplan.SIPURI{User: "1",
+			Host: "x"})}})
 		want := dialplan.Bridged{Answered: true, Cause: "MANAGER_REQUEST", Leg: "d141bc52-1d83-4a1a-84ee-31ab6414904b"}
 		got := done.Bridged()
 		got.Code = "" // none was given, or 200
 		if diff := cmp.Diff(want, got); diff != "" || !errors.Is(err, dialplan.ErrGone) {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
-		if end := r.Finish(t.Context()); end.How != dialplan.HungUp || end.Cause != "MANAGER_REQUEST" || end.Event == nil {
+		if end := r.Finish(t.Context()); end.How != dialplan.HungUp || end.Cause != "MANAGER_REQUEST" ||
+			end.Event == nil {
 			t.Errorf("end is %+v", end)
 		}
 	})
@@ -223,9 +237,11 @@ func TestBridgedAfterHangup(t *testing.T) {
 func TestBridgedUnfinished(t *testing.T) {
 	t.Parallel()
 	for disposition, want := range map[string]dialplan.Cause{
-		"": "NO_ANSWER", "failure": "NO_ANSWER", "call accepted": "NO_ANSWER", "monitor_early_media_ring": "NO_ANSWER", "ORIGINATOR_CANCEL": "ORIGINATOR_CANCEL",
+		"": "NO_ANSWER", "failure": "NO_ANSWER", "call accepted": "NO_ANSWER", "monitor_early_media_ring": "NO_ANSWER",
+		"ORIGINATOR_CANCEL": "ORIGINATOR_CANCEL",
 	} {
-		c := dialplan.Complete("bridge", "", dialplan.Scripted{"originate_disposition": disposition, "last_bridge_hangup_cause": "NO_ANSWER", "last_bridge_to": "x"})
+		c := dialplan.Complete("bridge", "", dialplan.Scripted{"originate_disposition": disposition,
+			"last_bridge_hangup_cause": "NO_ANSWER", "last_bridge_to": "x"})
 		if got := c.Bridged(); got.Answered || got.Cause != want || got.Leg != "" {
 			t.Errorf("disposition %q: %+v", disposition, got)
 		}
@@ -234,7 +250,8 @@ func TestBridgedUnfinished(t *testing.T) {
 		t.Errorf("nothing known: %+v", got)
 	}
 	for disposition, answered := range map[string]bool{"SUCCESS": true, "success": true, "failure": false} {
-		c := dialplan.Complete("bridge", "", dialplan.Scripted{"originate_disposition": disposition, "bridge_uuid": "x", "sip_invite_failure_status": "486"})
+		c := dialplan.Complete("bridge", "", dialplan.Scripted{"originate_disposition": disposition, "bridge_uuid": "x",
+			"sip_invite_failure_status": "486"})
 		if got := c.Bridged(); got.Answered != answered || (got.Leg == "x") != answered || got.Code != "sip:486" {
 			t.Errorf("disposition %q: %+v", disposition, got)
 		}
@@ -262,7 +279,8 @@ func TestPlayedAndRecordedOnCaptures(t *testing.T) {
 		if _, err := r.do(t, dialplan.Answer{}); err != nil {
 			t.Fatal(err)
 		}
-		if done, err := r.do(t, dialplan.Playback{File: wav, Stop: "*"}); err != nil || done.Played() != (dialplan.Played{Terminator: "*"}) {
+		if done, err := r.do(t, dialplan.Playback{File: wav, Stop: "*"}); err != nil ||
+			done.Played() != (dialplan.Played{Terminator: "*"}) {
 			t.Errorf("playback: %+v, %v", done.Played(), err)
 		}
 	})
@@ -275,7 +293,8 @@ func TestPlayedAndRecordedOnCaptures(t *testing.T) {
 			t.Errorf("playback: %+v, %v", done.Played(), err)
 		}
 		end := r.Finish(t.Context())
-		if end.How != dialplan.HungUp || end.Cause != dialplan.NormalClearing || end.Event.Variable("sip_hangup_disposition") != "recv_bye" {
+		if end.How != dialplan.HungUp || end.Cause != dialplan.NormalClearing ||
+			end.Event.Variable("sip_hangup_disposition") != "recv_bye" {
 			t.Errorf("end is %+v", end)
 		}
 	})
@@ -310,7 +329,8 @@ func TestDigitsOnCaptures(t *testing.T) {
 		Keys       dialplan.Digits
 	}
 	for name, want := range map[string][]result{
-		// That program did not remove the first result before the second command: Channel does (TestOldResultsAreNotNew).
+		// That program did not remove the first result before the second command: Channel does
+		// (TestOldResultsAreNotNew).
 		"pagd":              {{"pin", "12", "#", "12#"}, {"pin2", "", "#", ""}},
 		"missing_file_pagd": {{"d", "", "", ""}},
 		"gather_delim":      {{"digits1", "", "", ""}, {"digits2", "42", "", "42"}},
@@ -339,7 +359,8 @@ func TestDigitsOnCaptures(t *testing.T) {
 	}
 }
 
-// TestLeftOnCapture is a call that was transferred: the play ends with an error first, then the socket without a hangup.
+// TestLeftOnCapture is a call that was transferred: the play ends with an error first, then the socket without a
+// hangup.
 func TestLeftOnCapture(t *testing.T) {
 	t.Parallel()
 	onCapture(t, "hold_transfer", func(t *testing.T, r *replay) {
@@ -352,7 +373,8 @@ func TestLeftOnCapture(t *testing.T) {
 			r.Queue(quiet(5 * time.Second)) // waits here
 		}
 		before := len(r.p.lines())
-		if err := r.Drain(t.Context()); !errors.Is(err, dialplan.ErrGone) || r.End() != (dialplan.End{How: dialplan.Left}) {
+		if err := r.Drain(t.Context()); !errors.Is(err, dialplan.ErrGone) ||
+			r.End() != (dialplan.End{How: dialplan.Left}) {
 			t.Errorf("drain: %v, end %+v", err, r.End())
 		}
 		if after := r.p.lines(); len(after) > before {
@@ -368,16 +390,19 @@ func TestBargeInOnCapture(t *testing.T) {
 		if _, err := r.do(t, dialplan.Answer{}); err != nil {
 			t.Fatal(err)
 		}
-		speak := dialplan.Speak{Voice: dialplan.Voice{Engine: "flite", Name: "slt"}, Text: dialplan.Spoken("This is a rather long sentence")}
+		speak := dialplan.Speak{Voice: dialplan.Voice{Engine: "flite", Name: "slt"},
+			Text: dialplan.Spoken("This is a rather long sentence")}
 		time.AfterFunc(time.Second, func() { r.serve("speak") })
 		got, err := r.Collect(t.Context(), dialplan.Collect{
-			Prompts: []dialplan.Prompt{{Play: speak, Times: 3}}, Max: 4, First: 10 * time.Second, Between: 2 * time.Second, Terminators: "#",
+			Prompts: []dialplan.Prompt{{Play: speak, Times: 3}}, Max: 4, First: 10 * time.Second,
+			Between: 2 * time.Second, Terminators: "#",
 		})
 		if err != nil || got != (dialplan.Collected{Digits: "5"}) {
 			t.Errorf("collected %+v, %v", got, err)
 		}
 		want := []string{
-			"answer", "set playback_terminators=none", "speak flite|slt|This is a rather long sentence", "speak flite|slt|This is a rather long sentence",
+			"answer", "set playback_terminators=none", "speak flite|slt|This is a rather long sentence",
+			"speak flite|slt|This is a rather long sentence",
 			"api uuid_break " + r.UUID() + " all",
 		}
 		if diff := cmp.Diff(want, r.p.lines()); diff != "" {
@@ -405,7 +430,8 @@ func TestEveryCaptureEnds(t *testing.T) {
 				case f.is("CHANNEL_DATA", ""):
 					own = f.headers["Unique-ID"]
 				case f.headers["Unique-ID"] != own:
-				case f.is("CHANNEL_HANGUP_COMPLETE", ""), f.is("CHANNEL_EXECUTE_COMPLETE", "") && f.headers["Hangup-Cause"] != "":
+				case f.is("CHANNEL_HANGUP_COMPLETE", ""), f.is("CHANNEL_EXECUTE_COMPLETE", "") &&
+					f.headers["Hangup-Cause"] != "":
 					want = dialplan.End{How: dialplan.HungUp, Cause: dialplan.Cause(f.headers["Hangup-Cause"])}
 					last = f.is("CHANNEL_HANGUP_COMPLETE", "")
 				case f.is("CHANNEL_EXECUTE_COMPLETE", "socket"):

@@ -217,7 +217,8 @@ func (c *Channel) api(name, arguments string) {
 		c.timeline.Error("", err.Error())
 		return
 	}
-	c.timeline.Add(timeline.Record{Kind: timeline.KindCommand, From: timeline.FSPivot, To: timeline.Switch, Text: "api " + name, Fields: map[string]string{"app": name}})
+	c.timeline.Add(timeline.Record{Kind: timeline.KindCommand, From: timeline.FSPivot, To: timeline.Switch,
+		Text: "api " + name, Fields: map[string]string{"app": name}})
 	_ = c.session.Send(command) // a broken session shows itself in pump
 }
 
@@ -401,7 +402,8 @@ func (c *Channel) handle(e *esl.Event) {
 func (c *Channel) wasAnswered() {
 	if !c.answered {
 		c.answered, c.answering = true, false
-		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.Caller, Text: "answered"})
+		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.Caller,
+			Text: "answered"})
 	}
 }
 
@@ -414,12 +416,15 @@ func (c *Channel) complete(e *esl.Event) {
 	}
 	app := e.Get("Application")
 	if app != "socket" {
-		c.settle(e.Get("Application-UUID"), &Completion{Application: app, Response: e.Get("Application-Response"), vars: e})
+		c.settle(e.Get("Application-UUID"), &Completion{Application: app, Response: e.Get("Application-Response"),
+			vars: e})
 	}
-	// Our own socket action has ended, or will next: with a hangup the last event follows, without one we lost the channel.
+	// Our own socket action has ended, or will next: with a hangup the last event follows, without one we lost the
+	// channel.
 	if c.end.How == "" && (app == "socket" || e.Get("Channel-State-Number") == routing) {
 		c.end = End{How: Left}
-		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot, Text: "the call went elsewhere"})
+		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot,
+			Text: "the call went elsewhere"})
 	}
 }
 
@@ -455,14 +460,15 @@ func (c *Channel) settle(id string, done *Completion) {
 	if done.Response != "" && done.Response != "_none_" {
 		text += ": " + done.Response
 	}
-	c.timeline.Add(timeline.Record{Kind: timeline.KindResult, From: timeline.Switch, To: timeline.FSPivot, Text: text + " ended",
-		Took: time.Since(e.sent), Fields: map[string]string{"app": e.app.Name(), "uuid": e.uuid}})
+	c.timeline.Add(timeline.Record{Kind: timeline.KindResult, From: timeline.Switch, To: timeline.FSPivot,
+		Text: text + " ended", Took: time.Since(e.sent), Fields: map[string]string{"app": e.app.Name(), "uuid": e.uuid}})
 }
 
 func (c *Channel) hungUp(e *esl.Event) {
 	cause := Cause(e.Get("Hangup-Cause"))
 	c.end = End{How: HungUp, Cause: cause, Event: e}
-	c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot, Text: "hung up: " + string(cause), Fields: map[string]string{"cause": string(cause)}})
+	c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot,
+		Text: "hung up: " + string(cause), Fields: map[string]string{"cause": string(cause)}})
 }
 
 // Finish takes the last events of a channel that was hung up, for at most a moment, so that End has the billing. Of a

@@ -19,7 +19,8 @@ import (
 func TestQueueRunsInOrderWithoutGaps(t *testing.T) {
 	t.Parallel()
 	onCall(t, simswitch.Config{}, func(t *testing.T, l *lab) {
-		l.Queue(dialplan.Answer{}, quiet(100*time.Millisecond), dialplan.Answer{}, dialplan.Playback{File: dialplan.Silence(40 * time.Millisecond), Stop: "#"})
+		l.Queue(dialplan.Answer{}, quiet(100*time.Millisecond), dialplan.Answer{},
+			dialplan.Playback{File: dialplan.Silence(40 * time.Millisecond), Stop: "#"})
 		if !l.Answered() || l.phone.Ended().Answered != (time.Time{}) {
 			t.Error("an answer on its way does not count as answered")
 		}
@@ -28,8 +29,9 @@ func TestQueueRunsInOrderWithoutGaps(t *testing.T) {
 			t.Error(err)
 		}
 		want := []string{
-			"answer", "set playback_terminators=none", "playback silence_stream://100", "set playback_terminators=#", "playback silence_stream://40",
-			"set playback_terminators=none", "playback silence_stream://20", "hangup USER_BUSY",
+			"answer", "set playback_terminators=none", "playback silence_stream://100", "set playback_terminators=#",
+			"playback silence_stream://40", "set playback_terminators=none", "playback silence_stream://20",
+			"hangup USER_BUSY",
 		}
 		if diff := cmp.Diff(want, l.ran()); diff != "" {
 			t.Errorf("applications (-want +got):\n%s", diff)
@@ -45,7 +47,8 @@ func TestQueueRunsInOrderWithoutGaps(t *testing.T) {
 			}
 		}
 		end := l.Finish(t.Context())
-		if end.How != dialplan.HungUp || end.Cause != dialplan.UserBusy || end.Err != nil || end.Event.Variable("hangup_cause") != "USER_BUSY" {
+		if end.How != dialplan.HungUp || end.Cause != dialplan.UserBusy || end.Err != nil ||
+			end.Event.Variable("hangup_cause") != "USER_BUSY" {
 			t.Errorf("end is %+v", end)
 		}
 	})
@@ -104,14 +107,16 @@ func TestDo(t *testing.T) {
 		if got := l.since(); got < time.Second {
 			t.Errorf("a second answer came back after %v", got)
 		}
-		if done := do(dialplan.Playback{File: must[dialplan.File](t)(dialplan.LocalFile("/no/such.wav"))}); !done.Played().Missing {
+		missing := must[dialplan.File](t)(dialplan.LocalFile("/no/such.wav"))
+		if done := do(dialplan.Playback{File: missing}); !done.Played().Missing {
 			t.Errorf("missing file: %+v", done.Played())
 		}
 		if done := do(quiet(time.Second)); done.Played() != (dialplan.Played{}) || done.Response != "FILE PLAYED" {
 			t.Errorf("silence: %+v", done.Played())
 		}
 		l.phone.Press("3")
-		if done := do(dialplan.Playback{File: dialplan.EndlessSilence(), Stop: "123"}); done.Played().Terminator != "3" {
+		if done := do(dialplan.Playback{File: dialplan.EndlessSilence(),
+			Stop: "123"}); done.Played().Terminator != "3" {
 			t.Errorf("stopped by a key: %+v", done.Played())
 		}
 		if got := l.TakeDigits(); got != "3" {
@@ -179,14 +184,17 @@ func TestOldResultsAreNotNew(t *testing.T) {
 			}
 			return do(b, "").Bridged()
 		}
-		if got := bridge("8486"); got.Answered || got.Cause != dialplan.UserBusy || got.Code != "sip:486" || got.Leg != "" {
+		if got := bridge("8486"); got.Answered || got.Cause != dialplan.UserBusy || got.Code != "sip:486" ||
+			got.Leg != "" {
 			t.Errorf("busy: %+v", got)
 		}
-		if got := bridge("9001"); !got.Answered || got.Cause != dialplan.NormalClearing || got.Leg != l.phone.Legs()[1].UUID {
+		if got := bridge("9001"); !got.Answered || got.Cause != dialplan.NormalClearing ||
+			got.Leg != l.phone.Legs()[1].UUID {
 			t.Errorf("answered: %+v", got)
 		}
 		nobody := dialplan.Bridge{Endpoints: []dialplan.Endpoint{{}}}
-		if got := do(nobody, "").Bridged(); got.Answered || got.Cause != "UNALLOCATED_NUMBER" || got.Code != "" || got.Leg != "" || got.Causes != nil {
+		if got := do(nobody, "").Bridged(); got.Answered || got.Cause != "UNALLOCATED_NUMBER" || got.Code != "" ||
+			got.Leg != "" || got.Causes != nil {
 			t.Errorf("nobody dialled: %+v", got)
 		}
 		got := bridge("8404", "8486").Causes
@@ -204,8 +212,10 @@ func TestSettingsThatHoldAreNotRepeated(t *testing.T) {
 	stop := func(keys dialplan.Digits) dialplan.Playback {
 		return dialplan.Playback{File: dialplan.Silence(20 * time.Millisecond), Stop: keys}
 	}
-	terminators := dialplan.Variable{Name: must[dialplan.Name](t)(dialplan.ParseName("playback_terminators")), Value: dialplan.Foreign("9")}
-	odd := dialplan.Variable{Name: must[dialplan.Name](t)(dialplan.ParseName("cav_odd")), Value: dialplan.Foreign("a;b")}
+	terminators := dialplan.Variable{Name: must[dialplan.Name](t)(dialplan.ParseName("playback_terminators")),
+		Value: dialplan.Foreign("9")}
+	odd := dialplan.Variable{Name: must[dialplan.Name](t)(dialplan.ParseName("cav_odd")),
+		Value: dialplan.Foreign("a;b")}
 	onCall(t, simswitch.Config{}, func(t *testing.T, l *lab) {
 		l.Queue(stop("1"), stop("1"), stop(""), stop(""))                                                 // 1, none
 		l.Queue(dialplan.Set{Variable: terminators}, stop("9"), stop("1"))                                // 9, 1
@@ -227,11 +237,15 @@ func TestSettingsThatHoldAreNotRepeated(t *testing.T) {
 		if err := l.Drain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		got := slices.DeleteFunc(l.ran(), func(s string) bool { return strings.HasPrefix(s, "playback ") || strings.HasPrefix(s, "sleep ") })
+		got := slices.DeleteFunc(l.ran(), func(s string) bool {
+			return strings.HasPrefix(s, "playback ") ||
+				strings.HasPrefix(s, "sleep ")
+		})
 		want := []string{
-			"set playback_terminators=1", "set playback_terminators=none", "set playback_terminators=9", "set playback_terminators=1",
-			"set cav_odd=a;b", "set playback_terminators=9", "export nolocal:playback_terminators=9", "set playback_terminators=1",
-			"export playback_terminators=9", "set playback_terminators=1", "set playback_terminators=2", "set playback_terminators=9",
+			"set playback_terminators=1", "set playback_terminators=none", "set playback_terminators=9",
+			"set playback_terminators=1", "set cav_odd=a;b", "set playback_terminators=9",
+			"export nolocal:playback_terminators=9", "set playback_terminators=1", "export playback_terminators=9",
+			"set playback_terminators=1", "set playback_terminators=2", "set playback_terminators=9",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("settings (-want +got):\n%s", diff)
@@ -244,7 +258,8 @@ func TestSetVariables(t *testing.T) {
 	onCall(t, simswitch.Config{}, func(t *testing.T, l *lab) {
 		var vars []dialplan.Variable
 		for i := range 100 { // more than the switch takes at once
-			vars = append(vars, dialplan.Variable{Name: must[dialplan.Name](t)(dialplan.ParseName(fmt.Sprintf("cav_%d", i))), Value: dialplan.Foreign(fmt.Sprint(i))})
+			vars = append(vars, dialplan.Variable{Name: must[dialplan.Name](t)(dialplan.ParseName(fmt.Sprintf("cav_%d",
+				i))), Value: dialplan.Foreign(fmt.Sprint(i))})
 		}
 		vars[7].Value = dialplan.Foreign("a; ${b} it's")
 		l.SetVariables(vars...)
@@ -271,7 +286,8 @@ func TestBreak(t *testing.T) {
 	a := dialplan.Variable{Name: must[dialplan.Name](t)(dialplan.ParseName("cav_a")), Value: dialplan.Foreign("b")}
 	onCall(t, simswitch.Config{}, func(t *testing.T, l *lab) {
 		l.Break() // with nothing there
-		l.Queue(quiet(time.Minute), quiet(time.Second), dialplan.Set{Variable: a}, dialplan.Answer{}, dialplan.Playback{File: dialplan.Silence(time.Second), Stop: "5"})
+		l.Queue(quiet(time.Minute), quiet(time.Second), dialplan.Set{Variable: a}, dialplan.Answer{},
+			dialplan.Playback{File: dialplan.Silence(time.Second), Stop: "5"})
 		for range 100 {
 			l.Queue(quiet(time.Second)) // beyond the window
 		}
@@ -298,8 +314,8 @@ func TestBreak(t *testing.T) {
 			t.Errorf("not answered: %v", err)
 		}
 		want := []string{
-			"set playback_terminators=none", "playback silence_stream://60000", "set playback_terminators=none", "playback /no/such.wav",
-			"set playback_terminators=5", "playback silence_stream://1000", "answer",
+			"set playback_terminators=none", "playback silence_stream://60000", "set playback_terminators=none",
+			"playback /no/such.wav", "set playback_terminators=5", "playback silence_stream://1000", "answer",
 		}
 		if diff := cmp.Diff(want, l.ran()); diff != "" {
 			t.Errorf("applications (-want +got):\n%s", diff)
@@ -316,14 +332,16 @@ func TestBreakDoesNotLeaveOldSettings(t *testing.T) {
 	t.Parallel()
 	carrier := must[dialplan.Template](t)(dialplan.ParseTemplate("sofia/gateway/carrier/{number}", "number"))
 	onCall(t, simswitch.Config{}, func(t *testing.T, l *lab) {
-		named := dialplan.Bridge{Endpoints: []dialplan.Endpoint{carrier.Number("8486")}, CallerName: dialplan.Foreign("Support"), CallerNumber: dialplan.Foreign("800")}
+		named := dialplan.Bridge{Endpoints: []dialplan.Endpoint{carrier.Number("8486")},
+			CallerName: dialplan.Foreign("Support"), CallerNumber: dialplan.Foreign("800")}
 		if _, err := l.Do(t.Context(), named); err != nil {
 			t.Fatal(err)
 		}
 		l.Queue(quiet(time.Minute), named)
 		wait(t, l, time.Second)
 		l.Break()
-		if _, err := l.Do(t.Context(), dialplan.Bridge{Endpoints: []dialplan.Endpoint{carrier.Number("8486")}}); err != nil {
+		if _, err := l.Do(t.Context(),
+			dialplan.Bridge{Endpoints: []dialplan.Endpoint{carrier.Number("8486")}}); err != nil {
 			t.Fatal(err)
 		}
 		var from []string
@@ -360,7 +378,8 @@ func TestHangupWhileSomethingRuns(t *testing.T) {
 		if err := l.Wait(t.Context(), time.Hour); !errors.Is(err, dialplan.ErrGone) {
 			t.Errorf("wait: %v", err)
 		}
-		if _, err := l.Collect(t.Context(), dialplan.Collect{Prompts: []dialplan.Prompt{{Play: quiet(time.Second)}}, First: time.Hour}); !errors.Is(err, dialplan.ErrGone) {
+		if _, err := l.Collect(t.Context(), dialplan.Collect{Prompts: []dialplan.Prompt{{Play: quiet(time.Second)}},
+			First: time.Hour}); !errors.Is(err, dialplan.ErrGone) {
 			t.Errorf("collect: %v", err)
 		}
 		l.Break()
@@ -374,8 +393,8 @@ func TestHangupWhileSomethingRuns(t *testing.T) {
 	})
 }
 
-// TestHangupAtAnyTime hangs up at each tick of a busy call: nothing hangs, what never ran counts as dropped, and the end
-// has its billing.
+// TestHangupAtAnyTime hangs up at each tick of a busy call: nothing hangs, what never ran counts as dropped, and the
+// end has its billing.
 func TestHangupAtAnyTime(t *testing.T) {
 	t.Parallel()
 	carrier := must[dialplan.Template](t)(dialplan.ParseTemplate("sofia/gateway/carrier/{number}", "number"))
@@ -384,7 +403,8 @@ func TestHangupAtAnyTime(t *testing.T) {
 			l.at(at, func() { l.phone.Hangup("") })
 			wav := must[dialplan.File](t)(dialplan.LocalFile(t.TempDir() + "/a.wav"))
 			apps := []dialplan.Application{
-				dialplan.Answer{}, dialplan.Speak{Voice: dialplan.Voice{Engine: "flite", Name: "slt"}, Text: dialplan.Spoken("Hello")},
+				dialplan.Answer{}, dialplan.Speak{Voice: dialplan.Voice{Engine: "flite", Name: "slt"},
+					Text: dialplan.Spoken("Hello")},
 				dialplan.Record{File: wav, Limit: time.Second}, dialplan.Sleep{For: 100 * time.Millisecond},
 				dialplan.Bridge{Endpoints: []dialplan.Endpoint{carrier.Number("9003")}},
 			}
@@ -400,7 +420,8 @@ func TestHangupAtAnyTime(t *testing.T) {
 			if _, err := l.Collect(t.Context(), dialplan.Collect{First: time.Hour}); !errors.Is(err, dialplan.ErrGone) {
 				t.Errorf("hangup at %v: collect: %v", at, err)
 			}
-			if end := l.Finish(t.Context()); end.How != dialplan.HungUp || end.Event == nil || string(end.Cause) != l.phone.Ended().Cause {
+			if end := l.Finish(t.Context()); end.How != dialplan.HungUp || end.Event == nil ||
+				string(end.Cause) != l.phone.Ended().Cause {
 				t.Errorf("hangup at %v: end is %+v, the phone's %+v", at, end, l.phone.Ended())
 			}
 		})
@@ -416,7 +437,8 @@ func TestTransferredAway(t *testing.T) {
 			return l.Drain(ctx)
 		},
 		"collecting": func(l *lab, ctx context.Context) error {
-			_, err := l.Collect(ctx, dialplan.Collect{Prompts: []dialplan.Prompt{{Play: quiet(10 * time.Second)}}, First: time.Hour})
+			_, err := l.Collect(ctx, dialplan.Collect{Prompts: []dialplan.Prompt{{Play: quiet(10 * time.Second)}},
+				First: time.Hour})
 			return err
 		},
 		"waiting": func(l *lab, ctx context.Context) error { return l.Wait(ctx, time.Hour) },
@@ -464,7 +486,8 @@ func TestSocketDies(t *testing.T) {
 		if !errors.Is(err, dialplan.ErrGone) || !done.Dropped || l.since() != time.Second {
 			t.Errorf("after %v: %+v, %v", l.since(), done, err)
 		}
-		if end := l.Finish(t.Context()); end.How != dialplan.Lost || end.Err == nil || end.Cause != "" || end.Event != nil {
+		if end := l.Finish(t.Context()); end.How != dialplan.Lost || end.Err == nil || end.Cause != "" ||
+			end.Event != nil {
 			t.Errorf("end is %+v", end)
 		}
 		if l.HasModule(t.Context(), "mod_flite") {
@@ -501,7 +524,8 @@ func TestWaitFor(t *testing.T) {
 				defer cancel(nil)
 				done := make(chan struct{})
 				for d, do := range map[time.Duration]func(){
-					c.done: func() { close(done) }, c.hangup: func() { l.phone.Hangup("") }, c.cancel: func() { cancel(enough) },
+					c.done: func() { close(done) }, c.hangup: func() { l.phone.Hangup("") },
+					c.cancel: func() { cancel(enough) },
 				} {
 					if d > 0 {
 						l.at(d, do)
@@ -524,7 +548,8 @@ func TestHasModule(t *testing.T) {
 	t.Parallel()
 	onCall(t, simswitch.Config{}, func(t *testing.T, l *lab) {
 		for range 3 {
-			for name, want := range map[string]bool{"mod_flite": true, "mod_fifo": false, "": false, "mod x": false, "${x}": false, "a\nb": false} {
+			for name, want := range map[string]bool{"mod_flite": true, "mod_fifo": false, "": false, "mod x": false,
+				"${x}": false, "a\nb": false} {
 				if got := l.HasModule(t.Context(), name); got != want {
 					t.Errorf("module %q: %v", name, got)
 				}
@@ -556,10 +581,12 @@ func TestWatch(t *testing.T) {
 			t.Error("the bridge answered the caller, which does not count")
 		}
 		legs := l.Unwatch()
-		if w := legs[winner]; len(legs) != 2 || w.Answered.IsZero() || w.Ended.Sub(w.Answered) != 3*time.Second || w.Cause != dialplan.NormalClearing || w.Event == nil {
+		if w := legs[winner]; len(legs) != 2 || w.Answered.IsZero() || w.Ended.Sub(w.Answered) != 3*time.Second ||
+			w.Cause != dialplan.NormalClearing || w.Event == nil {
 			t.Errorf("the leg that won: %+v of %d", w, len(legs))
 		}
-		if x := legs[loser]; !x.Answered.IsZero() || x.Cause != "LOSE_RACE" || x.Ended != legs[winner].Answered || x.Event.UUID() != loser {
+		if x := legs[loser]; !x.Answered.IsZero() || x.Cause != "LOSE_RACE" || x.Ended != legs[winner].Answered ||
+			x.Event.UUID() != loser {
 			t.Errorf("the leg that lost: %+v", x)
 		}
 		if diff := cmp.Diff(map[string]dialplan.Cause{loser: "LOSE_RACE"}, done.Bridged().Causes); diff != "" {

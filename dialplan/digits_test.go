@@ -22,7 +22,8 @@ func TestParseDigits(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		if d, err := dialplan.ParseDigits(foreign.Draw(t, "text")); err == nil && d != "" && !keys.MatchString(string(d)) {
+		if d, err := dialplan.ParseDigits(foreign.Draw(t, "text")); err == nil && d != "" &&
+			!keys.MatchString(string(d)) {
 			t.Fatalf("digits %q", d)
 		}
 	})
@@ -32,8 +33,9 @@ func TestParseDigits(t *testing.T) {
 func TestTerminators(t *testing.T) {
 	t.Parallel()
 	for stop, want := range map[dialplan.Digits]string{
-		"": "none", "#": "#", "12": "12", "0123456789*#": "any", dialplan.Any: "any", "123456789*#": "123456789*#", "ABCD": "ABCD",
-		"any": "none", "${x}": "none", "1 2,3": "123",
+		"": "none", "#": "#", "12": "12", "0123456789*#": "any", dialplan.Any: "any", "123456789*#": "123456789*#",
+		"ABCD": "ABCD",
+		"any":  "none", "${x}": "none", "1 2,3": "123",
 	} {
 		got := dialplan.Needs(dialplan.Playback{Stop: stop})
 		if len(got) != 1 || got[0].Name.String() != "playback_terminators" || got[0].Value.String() != want {

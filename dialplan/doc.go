@@ -6,6 +6,6 @@
 // cannot yield such a pair, and every argument passes one gate, wire, before it is sent. Source: docs/reference/esl.md,
 // "Text from strangers is code to the switch".
 //
-// Channel is the live call: it belongs to one goroutine, has none of its own, and is where to start reading; Application
-// is the other half.
+// Channel is the live call: it belongs to one goroutine, has none of its own (but WaitFor's, which ends with it), and is
+// where to start reading; Application is the other half.
 package dialplan

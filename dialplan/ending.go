@@ -52,8 +52,9 @@ func (h Hangup) argument() argument { return argument(h.Cause.word()) }
 //
 // Source: mod_dptools "respond"; testdata/captures/early.jsonl.
 type Respond struct {
-	Code   int    // 300–699
-	Phrase string // foreign text: letters and digits of ASCII, blanks and ,.-/() are kept, up to 100; "": the switch's own
+	Code int // 300–699
+	// foreign text: letters and digits of ASCII, blanks and ,.-/() are kept, up to 100; "": the switch's own
+	Phrase string
 }
 
 // Name implements Application.

@@ -32,7 +32,8 @@ func LocalFile(name string) (File, error) {
 		if r == ' ' || unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-+,()&=~%", r) {
 			continue
 		}
-		return File{}, fmt.Errorf("file %q has %q, which the switch may read as something else: rename the file", name, r)
+		return File{}, fmt.Errorf("file %q has %q, which the switch may read as something else: rename the file", name,
+			r)
 	}
 	return File{name}, nil
 }
@@ -48,14 +49,15 @@ func EndlessSilence() File { return File{"silence_stream://-1"} }
 
 // LocalStream is a music stream by its name in the switch's configuration.
 func LocalStream(name string) (File, error) {
-	if name == "" || len(name) > 128 || !only(name, "_-./") || strings.Contains(name, "..") || strings.HasPrefix(name, "/") {
+	if name == "" || len(name) > 128 || !only(name, "_-./") || strings.Contains(name, "..") ||
+		strings.HasPrefix(name, "/") {
 		return File{}, fmt.Errorf("local_stream %q is not a stream's name", clip(name))
 	}
 	return File{"local_stream://" + name}, nil
 }
 
-// word is the file as one word among others: in quotes where it has a blank. No constructor lets a quote through. A zero
-// File is nearly no silence, so that it leaves no hole.
+// word is the file as one word among others: in quotes where it has a blank. No constructor lets a quote through. A
+// zero File is nearly no silence, so that it leaves no hole.
 func (f File) word() string {
 	switch {
 	case f.name == "":

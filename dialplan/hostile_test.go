@@ -77,7 +77,8 @@ func TestHostileText(t *testing.T) {
 	t.Parallel()
 	for _, text := range dialplantest.Hostile {
 		for way, list := range map[string][]dialplan.Application{
-			"by constructors": dialplantest.Applications(text), "as literals": dialplantest.Literals(text), "without it": dialplantest.Kinds(),
+			"by constructors": dialplantest.Applications(text), "as literals": dialplantest.Literals(text),
+			"without it": dialplantest.Kinds(),
 		} {
 			for _, a := range variants(list) {
 				if err := look(a); err != nil {
@@ -102,7 +103,8 @@ func variants(list []dialplan.Application) []dialplan.Application {
 			a.OnlyOther = !a.OnlyOther
 			list = append(list, a)
 		case dialplan.Multiset:
-			list = append(list, dialplan.Multiset{Variables: append(slices.Clone(a.Variables), dialplan.Variable{Value: dialplan.Foreign("1")})})
+			list = append(list, dialplan.Multiset{Variables: append(slices.Clone(a.Variables),
+				dialplan.Variable{Value: dialplan.Foreign("1")})})
 		case dialplan.PlayAndGetDigits:
 			a.File = dialplan.File{}
 			list = append(list, a)
@@ -250,7 +252,8 @@ func inPlace(a dialplan.Application, argument string) string {
 		return fields(words(argument), regexp.MustCompile(`^\+[0-9]{1,10}$`), cause)
 	case dialplan.Respond:
 		code, phrase, _ := strings.Cut(argument, " ")
-		return fields([]string{code, phrase}, regexp.MustCompile(`^[3-6][0-9]{2}$`), regexp.MustCompile(`^[A-Za-z0-9 ,./()-]{0,100}$`))
+		return fields([]string{code, phrase}, regexp.MustCompile(`^[3-6][0-9]{2}$`),
+			regexp.MustCompile(`^[A-Za-z0-9 ,./()-]{0,100}$`))
 	case dialplan.Redirect:
 		_, rest, _ := strings.Cut(argument, ":")
 		return fields([]string{argument, rest}, regexp.MustCompile(`^sips?:`), address)
@@ -300,7 +303,8 @@ func inPlace(a dialplan.Application, argument string) string {
 	case dialplan.MuteWrite:
 		return whole(regexp.MustCompile(`^write (true|false)$`))
 	case dialplan.PlayAndGetDigits:
-		return fields(words(argument), count, count, count, count, keys, file, file, variableName, regexp.MustCompile(`^\.\*$`), count)
+		return fields(words(argument), count, count, count, count, keys, file, file, variableName,
+			regexp.MustCompile(`^\.\*$`), count)
 	case dialplan.Read:
 		return fields(words(argument), count, count, file, variableName, count, keys)
 	case dialplan.Bridge:
@@ -335,8 +339,8 @@ var legVariables = map[string]*regexp.Regexp{
 	"execute_on_answer": regexp.MustCompile(`^sched_hangup \+[0-9]+ ALLOTTED_TIMEOUT$`),
 }
 
-// dials tells whether a dial string has one leg for each endpoint, each with its own target and only with variables that
-// are meant.
+// dials tells whether a dial string has one leg for each endpoint, each with its own target and only with variables
+// that are meant.
 func dials(b dialplan.Bridge, argument string) string {
 	groups, fault := dialString(argument)
 	if fault != "" {
@@ -356,7 +360,8 @@ func dials(b dialplan.Bridge, argument string) string {
 		return fmt.Sprintf("has %d legs of %d endpoints", len(legs), len(b.Endpoints))
 	}
 	for i, l := range legs {
-		if l.target != b.Endpoints[i].Address() || !template.MatchString(strings.NewReplacer("[", "", "]", "").Replace(l.target)) {
+		if l.target != b.Endpoints[i].Address() || !template.MatchString(strings.NewReplacer("[", "", "]",
+			"").Replace(l.target)) {
 			return fmt.Sprintf("leg %d dials %.100q, not %.100q", i+1, l.target, b.Endpoints[i].Address())
 		}
 		got := map[string]string{}
@@ -379,7 +384,8 @@ func dials(b dialplan.Bridge, argument string) string {
 		want := map[string]string{} // the last of a name counts
 		for _, h := range e.Headers {
 			value := strings.Trim(h.Value.String(), " ")
-			if _, err := dialplan.ParseHeader(h.Name, value); err == nil && value != "" && !slices.Contains(e.Sendable(), h.Name) {
+			if _, err := dialplan.ParseHeader(h.Name, value); err == nil && value != "" &&
+				!slices.Contains(e.Sendable(), h.Name) {
 				want[h.Name] = value
 			}
 		}
@@ -395,7 +401,8 @@ func dials(b dialplan.Bridge, argument string) string {
 // TestLookFinds is the test of the test: it must see what the constructors prevent.
 func TestLookFinds(t *testing.T) {
 	t.Parallel()
-	for _, argument := range []string{"a${x}", "a$${x}", "a$\\{x}", "a$'{x}", "a$\\'\"{x}", "\\${x}", "a\x00b", "%[a=b]c", "%;[a=b]c"} {
+	for _, argument := range []string{"a${x}", "a$${x}", "a$\\{x}", "a$'{x}", "a$\\'\"{x}", "\\${x}", "a\x00b",
+		"%[a=b]c", "%;[a=b]c"} {
 		if dialplantest.Safe(argument) == nil {
 			t.Errorf("argument %q counts as safe", argument)
 		}
@@ -430,8 +437,10 @@ func TestLookFinds(t *testing.T) {
 		argument string
 	}{
 		{dialplan.Speak{Text: dialplan.Spoken("a")}, "flite|a"}, {dialplan.Transfer{Extension: "1"}, "-bleg 1 XML"},
-		{dialplan.Hangup{}, "a b"}, {dialplan.Sleep{}, "-1"}, {dialplan.Set{}, "a"}, {dialplan.Record{}, "/tmp/x.wav 1 2"},
-		{dialplan.Deflect{}, "a@b"}, {dialplan.Playback{File: dialplan.Beep()}, "say:a"}, {dialplan.Conference{}, "a@b+1"},
+		{dialplan.Hangup{}, "a b"}, {dialplan.Sleep{}, "-1"}, {dialplan.Set{}, "a"},
+		{dialplan.Record{}, "/tmp/x.wav 1 2"},
+		{dialplan.Deflect{}, "a@b"}, {dialplan.Playback{File: dialplan.Beep()}, "say:a"},
+		{dialplan.Conference{}, "a@b+1"},
 	} {
 		if inPlace(x.a, x.argument) == "" {
 			t.Errorf("%T: %q counts as in place", x.a, x.argument)
@@ -450,8 +459,10 @@ func TestHostileTextOnTheSwitch(t *testing.T) {
 			onCall(t, simswitch.Config{}, func(t *testing.T, l *lab) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				var last []dialplan.Application                                                                                             // those that end the call: each text has one of them
-				known := map[string]bool{"answer": true, "echo": true, "multiset": true, "sched_hangup": true, "set": true, "socket": true} // echo is where transfers go
+				// those that end the call: each text has one of them
+				var last []dialplan.Application
+				known := map[string]bool{"answer": true, "echo": true, "multiset": true, "sched_hangup": true,
+					"set": true, "socket": true} // echo is where transfers go
 				legs := 0
 				do := func(a dialplan.Application) {
 					known[a.Name()] = true
@@ -469,7 +480,8 @@ func TestHostileTextOnTheSwitch(t *testing.T) {
 				for _, a := range list {
 					switch a.(type) {
 					case dialplan.Record, dialplan.RecordSession: // would make files of such names
-					case dialplan.Conference, dialplan.Deflect, dialplan.Hangup, dialplan.Redirect, dialplan.Respond, dialplan.SchedHangup, dialplan.Transfer:
+					case dialplan.Conference, dialplan.Deflect, dialplan.Hangup, dialplan.Redirect, dialplan.Respond,
+						dialplan.SchedHangup, dialplan.Transfer:
 						last = append(last, a)
 					case dialplan.Park: // for ever
 					case dialplan.MuteWrite: // the simulated switch has no set_mute, and hangs up
@@ -502,7 +514,8 @@ func TestHostileTextOnTheSwitch(t *testing.T) {
 					}
 				}
 				if dialled := l.traced(simswitch.KindDial); len(dialled) > legs {
-					t.Errorf("%.200q, made %s: %d legs were dialled, want at most %d: %.300q", text, way, len(dialled), legs, l.args(simswitch.KindDial))
+					t.Errorf("%.200q, made %s: %d legs were dialled, want at most %d: %.300q", text, way, len(dialled),
+						legs, l.args(simswitch.KindDial))
 				}
 				for _, r := range l.line.Records() {
 					if r.Kind == timeline.KindError {

@@ -15,7 +15,8 @@ func (c *Channel) key(e *esl.Event) {
 	if len(d) != 1 || !strings.Contains(Keys, d) {
 		return
 	}
-	c.timeline.Add(timeline.Record{Kind: timeline.KindDigits, From: timeline.Caller, To: timeline.Switch, Text: "key " + d})
+	c.timeline.Add(timeline.Record{Kind: timeline.KindDigits, From: timeline.Caller, To: timeline.Switch, Text: "key " +
+		d})
 	if len(c.keys) < maxDigits {
 		c.keys = append(c.keys, rune(d[0]))
 	}

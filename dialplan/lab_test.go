@@ -72,7 +72,10 @@ func (l *lab) since() time.Duration { return time.Since(l.began).Round(20 * time
 func (l *lab) traced(kinds ...string) []simswitch.Trace {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(l.trace), func(x simswitch.Trace) bool { return !slices.Contains(kinds, x.Kind) })
+	return slices.DeleteFunc(slices.Clone(l.trace), func(x simswitch.Trace) bool {
+		return !slices.Contains(kinds,
+			x.Kind)
+	})
 }
 
 // ran is what was executed so far, but for the socket.

@@ -64,7 +64,8 @@ func (c *Channel) otherLeg(e *esl.Event) {
 		return
 	}
 	record := func(text string) {
-		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Far, To: timeline.Switch, Text: text, Fields: map[string]string{"leg": leg.UUID}})
+		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Far, To: timeline.Switch, Text: text,
+			Fields: map[string]string{"leg": leg.UUID}})
 	}
 	switch e.Name() {
 	case "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA":

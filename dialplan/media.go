@@ -134,10 +134,10 @@ func (s Sleep) argument() argument {
 //
 //	record <file> 30 200 5
 //
-// Limit and Silence are sent in whole seconds, at least one, rounded up; the switch may overrun Limit by 2 s. Threshold is
-// its energy level, about 200; 0: silence never ends it. record only pre-answers, so queue Answer first. A file that cannot be
-// opened ends the call. A caller who sends no audio gives a length of 0.
-// Source: mod_dptools "record"; twiml.md 4.5; testdata/captures/record_audio.jsonl.
+// Limit and Silence are sent in whole seconds, at least one, rounded up; the switch may overrun Limit by 2 s. Threshold
+// is its energy level, about 200; 0: silence never ends it. record only pre-answers, so queue Answer first. A file that
+// cannot be opened ends the call. A caller who sends no audio gives a length of 0. Source: mod_dptools "record";
+// twiml.md 4.5; testdata/captures/record_audio.jsonl.
 type Record struct {
 	File           File
 	Limit, Silence time.Duration
@@ -163,7 +163,8 @@ func (r Record) needs() []Variable {
 }
 
 func (Record) clears() []string {
-	return []string{"record_seconds", "record_ms", "record_samples", "playback_terminator_used", "silence_hits_exhausted"}
+	return []string{"record_seconds", "record_ms", "record_samples", "playback_terminator_used",
+		"silence_hits_exhausted"}
 }
 
 // Recorded is what became of a Record.
@@ -267,10 +268,11 @@ func (m MuteWrite) argument() argument { return argument("write " + strconv.Form
 
 // PlayAndGetDigits is the switch's own prompt with collection, for one file. Channel.Collect does more.
 //
-//	play_and_get_digits <min> <max> <tries> <first ms> <terminators> <file> <invalid file> <variable> <regexp> <between ms>
+//	play_and_get_digits <min> <max> <tries> <first> <terminators> <file> <invalid file> <variable> <regexp> <between>
 //
-// Times are milliseconds; the switch waits at least 1 s for the first key. A zero File is no prompt. Completion.Digits reads its result under the same Name. Source: mod_dptools "play_and_get_digits"; callflow-modules-
-// a-d.md 0.3; testdata/captures/pagd.jsonl.
+// Times are milliseconds; the switch waits at least 1 s for the first key. A zero File is no prompt. Completion.Digits
+// reads its result under the same Name. Source: mod_dptools "play_and_get_digits"; callflow-modules-a-d.md 0.3;
+// testdata/captures/pagd.jsonl.
 type PlayAndGetDigits struct {
 	Max            int // 1–127
 	First, Between time.Duration

@@ -103,7 +103,8 @@ func (p *peer) read() {
 		case c.line == "connect" && p.data != "":
 			answer = p.data
 		case c.line == "connect":
-			answer = "Event-Name: CHANNEL_DATA\nEvent-Sequence: 100\nUnique-ID: " + peerUUID + "\nAnswer-State: ringing\n" +
+			answer = "Event-Name: CHANNEL_DATA\nEvent-Sequence: 100\nUnique-ID: " + peerUUID +
+				"\nAnswer-State: ringing\n" +
 				"Content-Type: command/reply\nReply-Text: +OK\nSocket-Mode: async\nControl: full\n\n"
 		case strings.HasPrefix(c.line, "api "):
 			answer = "Content-Type: api/response\nContent-Length: 3\n\n+OK"
@@ -125,7 +126,8 @@ func (p *peer) event(name string, headers ...string) {
 // completes sends the completion of an application that was sent.
 func (p *peer) completes(line string, headers ...string) {
 	app, _, _ := strings.Cut(line, " ")
-	p.event("CHANNEL_EXECUTE_COMPLETE", append(headers, "Application: "+app, "Application-UUID: "+p.uuid(line), "Application-Response: _none_")...)
+	p.event("CHANNEL_EXECUTE_COMPLETE", append(headers, "Application: "+app, "Application-UUID: "+p.uuid(line),
+		"Application-Response: _none_")...)
 }
 
 // uuid is the last one with which an application was sent.
@@ -165,7 +167,8 @@ func TestBreakWhileAnswering(t *testing.T) {
 			t.Error("an answer that may have been dropped counts")
 		}
 		p.Queue(dialplan.Answer{})
-		p.event("CHANNEL_EXECUTE_COMPLETE", "Application: answer", "Application-UUID: "+answer, "Answer-State: answered")
+		p.event("CHANNEL_EXECUTE_COMPLETE", "Application: answer", "Application-UUID: "+answer,
+			"Answer-State: answered")
 		if p.ForgetDigits(); !p.Answered() {
 			t.Error("the call was answered, and does not count as")
 		}
@@ -174,7 +177,8 @@ func TestBreakWhileAnswering(t *testing.T) {
 			t.Error("the call is not answered any more")
 		}
 		want := []string{
-			"answer", "set playback_terminators=none", "playback silence_stream://60000", "api uuid_break " + peerUUID + " all", "answer",
+			"answer", "set playback_terminators=none", "playback silence_stream://60000", "api uuid_break " + peerUUID +
+				" all", "answer",
 			"api uuid_break " + peerUUID + " all",
 		}
 		if diff := cmp.Diff(want, p.lines()); diff != "" {
@@ -187,7 +191,8 @@ func TestBreakWhileAnswering(t *testing.T) {
 func TestSomebodyElsesBreak(t *testing.T) {
 	t.Parallel()
 	onPeer(t, func(t *testing.T, p *peer) {
-		p.Queue(quiet(time.Second), dialplan.Playback{File: dialplan.Silence(2 * time.Second), Stop: "1"}, quiet(3*time.Second))
+		p.Queue(quiet(time.Second), dialplan.Playback{File: dialplan.Silence(2 * time.Second), Stop: "1"},
+			quiet(3*time.Second))
 		p.completes("playback silence_stream://1000")
 		p.completes("playback silence_stream://3000", "variable_playback_terminators: none")
 		if err := p.Drain(t.Context()); err != nil {
@@ -196,9 +201,10 @@ func TestSomebodyElsesBreak(t *testing.T) {
 		p.Queue(quiet(4 * time.Second)) // its setting was seen to run
 		p.Queue(dialplan.Playback{File: dialplan.Silence(5 * time.Second), Stop: "1"})
 		want := []string{
-			"set playback_terminators=none", "playback silence_stream://1000", "set playback_terminators=1", "playback silence_stream://2000",
-			"set playback_terminators=none", "playback silence_stream://3000", "set playback_terminators=none", "playback silence_stream://4000",
-			"set playback_terminators=1", "playback silence_stream://5000",
+			"set playback_terminators=none", "playback silence_stream://1000", "set playback_terminators=1",
+			"playback silence_stream://2000", "set playback_terminators=none", "playback silence_stream://3000",
+			"set playback_terminators=none", "playback silence_stream://4000", "set playback_terminators=1",
+			"playback silence_stream://5000",
 		}
 		if diff := cmp.Diff(want, p.lines()); diff != "" {
 			t.Errorf("commands (-want +got):\n%s", diff)
@@ -210,14 +216,17 @@ func TestSomebodyElsesBreak(t *testing.T) {
 func TestOthersEvents(t *testing.T) {
 	t.Parallel()
 	onPeer(t, func(t *testing.T, p *peer) {
-		p.event("CHANNEL_EXECUTE_COMPLETE", "Event-Sequence: 99", "Application: socket", "Application-UUID: x") // of the process before us
+		p.event("CHANNEL_EXECUTE_COMPLETE", "Event-Sequence: 99", "Application: socket",
+			"Application-UUID: x") // of the process before us
 		p.event("DTMF", "Event-Sequence: 98", "DTMF-Digit: 1")
 		p.event("DTMF", "Event-Sequence: 101", "DTMF-Digit: 2")
 		p.event("DTMF", "DTMF-Digit: x")
 		p.event("DTMF", "DTMF-Digit: 34")
 		p.event("DTMF", "DTMF-Digit: d")
-		p.event("CHANNEL_EXECUTE_COMPLETE", "Application: playback", "Application-UUID: 00000000-0000-4000-8000-000000000009")
-		body := "Event-Name: CHANNEL_HANGUP_COMPLETE\nUnique-ID: 00000000-0000-4000-8000-00000000000b\nHangup-Cause: USER_BUSY\n\n"
+		p.event("CHANNEL_EXECUTE_COMPLETE", "Application: playback",
+			"Application-UUID: 00000000-0000-4000-8000-000000000009")
+		body := "Event-Name: CHANNEL_HANGUP_COMPLETE\nUnique-ID: 00000000-0000-4000-8000-00000000000b\n" +
+			"Hangup-Cause: USER_BUSY\n\n"
 		_, _ = fmt.Fprintf(p.conn, "Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body)
 		p.Queue(dialplan.Mark{})
 		synctest.Wait()
@@ -328,7 +337,8 @@ func TestFinish(t *testing.T) {
 			p.event("CHANNEL_HANGUP_COMPLETE", "Hangup-Cause: USER_BUSY")
 		}, dialplan.End{How: dialplan.Left}, false, false, 0},
 		{"the socket broke", func(p *peer) { _ = p.conn.Close() }, dialplan.End{How: dialplan.Lost}, false, true, 0},
-		{"it still is ours", func(p *peer) { p.completes("eval fspivot") }, dialplan.End{}, false, false, 2 * time.Second},
+		{"it still is ours", func(p *peer) { p.completes("eval fspivot") }, dialplan.End{}, false, false,
+			2 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -337,7 +347,8 @@ func TestFinish(t *testing.T) {
 				synctest.Wait()
 				c.events(p)
 				began := time.Now()
-				if err := p.Drain(t.Context()); (err == nil) != (c.want == dialplan.End{}) || err != nil && !errors.Is(err, dialplan.ErrGone) {
+				if err := p.Drain(t.Context()); (err == nil) != (c.want == dialplan.End{}) || err != nil &&
+					!errors.Is(err, dialplan.ErrGone) {
 					t.Errorf("drain: %v", err)
 				}
 				if took := time.Since(began); took != 0 {
@@ -368,7 +379,8 @@ func TestAnswerByOthers(t *testing.T) {
 			t.Error("not answered")
 		}
 		p.Queue(dialplan.Answer{})
-		if diff := cmp.Diff([]string{"event plain CHANNEL_ANSWER CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA"}, p.lines()); diff != "" {
+		if diff := cmp.Diff([]string{"event plain CHANNEL_ANSWER CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA"},
+			p.lines()); diff != "" {
 			t.Errorf("commands (-want +got):\n%s", diff)
 		}
 	})

@@ -172,7 +172,7 @@ func (w *freeswitch) connect(port int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := events.ask("event plain CHANNEL_ANSWER CHANNEL_HANGUP_COMPLETE"); err != nil {
+	if _, err := events.ask("event plain CHANNEL_ANSWER CHANNEL_PARK CHANNEL_HANGUP_COMPLETE"); err != nil {
 		return err
 	}
 	go w.dispatch(events)
@@ -196,7 +196,9 @@ func (w *freeswitch) dispatch(events *eventSocket) {
 		}
 		switch header["Event-Name"] {
 		case "CHANNEL_ANSWER":
-			p.once.Do(func() { close(p.answer) })
+			close(p.answer)
+		case "CHANNEL_PARK":
+			p.once.Do(func() { close(p.parked) })
 		case "CHANNEL_HANGUP_COMPLETE":
 			p.mu.Lock()
 			p.cause = header["Hangup-Cause"]
@@ -243,7 +245,7 @@ func (w *freeswitch) onStage(s *stage) {
 
 func (w *freeswitch) call(t testing.TB, port int, c caller) phone {
 	t.Helper()
-	p := &realPhone{w: w, uuid: uuid.NewString(), answer: make(chan struct{}), gone: make(chan struct{})}
+	p := &realPhone{w: w, uuid: uuid.NewString(), answer: make(chan struct{}), parked: make(chan struct{}), gone: make(chan struct{})}
 	w.phonesMutex.Lock()
 	w.phones[p.uuid] = p
 	w.phonesMutex.Unlock()
@@ -273,10 +275,10 @@ func (w *freeswitch) call(t testing.TB, port int, c caller) phone {
 
 // realPhone is a channel of the switch that has called another one.
 type realPhone struct {
-	w            *freeswitch
-	uuid         string
-	answer, gone chan struct{}
-	once         sync.Once
+	w                    *freeswitch
+	uuid                 string
+	answer, parked, gone chan struct{}
+	once                 sync.Once // parked
 
 	mu    sync.Mutex
 	cause string
@@ -287,6 +289,11 @@ func (p *realPhone) done() chan struct{}     { return p.gone }
 func (p *realPhone) hangup()                 { _, _ = p.w.api("uuid_kill " + p.uuid + " NORMAL_CLEARING") }
 
 func (p *realPhone) talk(d time.Duration) {
+	select {
+	case <-p.parked: // before that the noise would be cut off
+	case <-p.gone:
+	case <-time.After(patience):
+	}
 	_, _ = p.w.api(fmt.Sprintf("uuid_broadcast %s tone_stream://%%(%d,0,350) aleg", p.uuid, d.Milliseconds()))
 }
 

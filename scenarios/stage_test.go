@@ -79,9 +79,7 @@ type ending struct {
 // everywhere runs a scenario on each switch that there is.
 func everywhere(t *testing.T, scenario func(t *testing.T, s *stage), changes ...func(*config.Config)) {
 	t.Helper()
-	if os.Getenv(freeswitchVariable) == "" {
-		t.Parallel()
-	}
+	t.Parallel()
 	t.Run("simulated", func(t *testing.T) {
 		t.Parallel()
 		scenario(t, newStage(t, func(s *stage) world { return newSimulated(t, s) }, changes...))
@@ -90,6 +88,7 @@ func everywhere(t *testing.T, scenario func(t *testing.T, s *stage), changes ...
 		return
 	}
 	t.Run("freeswitch", func(t *testing.T) {
+		t.Parallel()
 		w := startFreeSWITCH(t)
 		scenario(t, newStage(t, func(s *stage) world { w.onStage(s); return w }, changes...))
 	})

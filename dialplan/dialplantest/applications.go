@@ -11,11 +11,12 @@ import (
 // of package dialplan.
 func Kinds() []dialplan.Application {
 	return []dialplan.Application{
-		dialplan.Answer{}, dialplan.Bridge{}, dialplan.Conference{}, dialplan.Deflect{}, dialplan.Export{}, dialplan.Hangup{},
-		dialplan.Mark{}, dialplan.Multiset{}, dialplan.MuteWrite{}, dialplan.Park{}, dialplan.PlayAndGetDigits{}, dialplan.Playback{},
-		dialplan.PreAnswer{}, dialplan.Read{}, dialplan.Record{}, dialplan.RecordSession{}, dialplan.Redirect{}, dialplan.Respond{},
-		dialplan.RingReady{}, dialplan.Say{}, dialplan.SchedHangup{}, dialplan.SendDTMF{}, dialplan.Set{}, dialplan.Sleep{},
-		dialplan.Speak{}, dialplan.StopRecordSession{}, dialplan.Transfer{},
+		dialplan.Answer{}, dialplan.Bridge{}, dialplan.Conference{}, dialplan.Deflect{}, dialplan.Export{},
+		dialplan.Hangup{}, dialplan.Mark{}, dialplan.Multiset{}, dialplan.MuteWrite{}, dialplan.Park{},
+		dialplan.PlayAndGetDigits{}, dialplan.Playback{}, dialplan.PreAnswer{}, dialplan.Read{}, dialplan.Record{},
+		dialplan.RecordSession{}, dialplan.Redirect{}, dialplan.Respond{}, dialplan.RingReady{}, dialplan.Say{},
+		dialplan.SchedHangup{}, dialplan.SendDTMF{}, dialplan.Set{}, dialplan.Sleep{}, dialplan.Speak{},
+		dialplan.StopRecordSession{}, dialplan.Transfer{},
 	}
 }
 
@@ -140,7 +141,8 @@ func (p parsed) file() dialplan.File {
 
 // uri is text as an address, or as a part of one.
 func (p parsed) uri() dialplan.SIPURI {
-	for _, s := range []string{p.text, p.text + "@example.invalid", "ann@" + p.text, "ann@example.invalid;transport=" + p.text + "?X-Hostile=" + p.text} {
+	for _, s := range []string{p.text, p.text + "@example.invalid", "ann@" + p.text, "ann@example.invalid;transport=" +
+		p.text + "?X-Hostile=" + p.text} {
 		if u, _, err := dialplan.ParseSIPURI(s); err == nil {
 			return u
 		}
@@ -153,7 +155,8 @@ func (p parsed) endpoints(number dialplan.Number, uri dialplan.SIPURI) []dialpla
 	external, _ := dialplan.ParseTemplate("sofia/external/{uri}", "uri")
 	device, _ := dialplan.ParseTemplate("user/{username}@{realm}", "username", "realm")
 	foreign, _ := dialplan.ParseTemplate(p.text, "number", "uri", "username", "realm")
-	list := []dialplan.Endpoint{carrier.Number(number), external.URI(uri), device.User(number, number), foreign.Number(number), {}}
+	list := []dialplan.Endpoint{carrier.Number(number), external.URI(uri), device.User(number, number),
+		foreign.Number(number), {}}
 	for i := range list {
 		e := &list[i]
 		e.UUID, e.Username, e.Password = p.text, p.text, dialplan.Foreign(p.text)
@@ -184,7 +187,8 @@ func (r raw) part(kind reflect.Type) any {
 		return nil
 	case []dialplan.Endpoint:
 		header := dialplan.Header{Name: r.text, Value: dialplan.Foreign(r.text)}
-		uri := dialplan.SIPURI{Secure: true, User: r.text, Host: r.text, Port: r.text, Transport: r.text, Headers: []dialplan.Header{header}}
+		uri := dialplan.SIPURI{Secure: true, User: r.text, Host: r.text, Port: r.text, Transport: r.text,
+			Headers: []dialplan.Header{header}}
 		list := r.endpoints(dialplan.Number(r.text), uri)
 		for i := range list {
 			list[i].Headers = append(list[i].Headers, header, dialplan.Header{Name: "X-Hostile", Value: header.Value})
