@@ -20,10 +20,12 @@ type checkCommand struct {
 // Run prints every fault as file:line: path: what, and fails when there was one. Warnings do not fail.
 func (c checkCommand) Run() error {
 	faulty := false
+	var unread []error
 	for _, name := range c.Files {
 		body, err := os.ReadFile(name)
 		if err != nil {
-			return err
+			unread = append(unread, err)
+			continue
 		}
 		warnings, err := checkFile(name, body)
 		for _, w := range warnings {
@@ -36,6 +38,9 @@ func (c checkCommand) Run() error {
 		if err == nil {
 			fmt.Printf("%s: good\n", name)
 		}
+	}
+	if len(unread) > 0 {
+		return errors.Join(unread...)
 	}
 	if faulty {
 		return errShown
@@ -57,7 +62,7 @@ func checkFile(name string, body []byte) (warnings []string, err error) {
 	case ".json":
 		return checkJSON(name, body)
 	}
-	return nil, fmt.Errorf("%s: .json, .xml and .yaml files can be checked", name)
+	return nil, errors.New("files whose names end in .json, .xml, .twiml, .yaml or .yml can be checked")
 }
 
 func checkJSON(name string, body []byte) (warnings []string, err error) {
@@ -67,7 +72,7 @@ func checkJSON(name string, body []byte) (warnings []string, err error) {
 			line := 1 + strings.Count(string(body[:min(int(syntax.Offset), len(body))]), "\n")
 			return nil, &kazoojson.DocumentError{Line: line, Err: err}
 		}
-		return nil, err
+		return nil, errors.New("it is not a JSON object")
 	}
 	_, flow := document["flow"]
 	switch {
@@ -101,6 +106,9 @@ func flatten(err error) []error {
 
 // place puts the file and, where it is known, the line in front of a fault.
 func place(name string, err error) string {
+	if _, ok := errors.AsType[*config.Error](err); ok {
+		return err.Error() // it names the file
+	}
 	line := 0
 	if e, ok := errors.AsType[*twiml.DocumentError](err); ok {
 		line = e.Line

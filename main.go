@@ -34,6 +34,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal does not wait for what the first one asked for
 	var c commands
 	parser := kong.Must(&c, kong.Name("fspivot"), kong.Description("Programmable voice for any FreeSWITCH."), kong.UsageOnError())
 	command, err := parser.Parse(os.Args[1:])

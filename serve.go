@@ -39,14 +39,19 @@ func (c serveCommand) Run(ctx context.Context) error {
 	handler := &api.Handler{Token: settings.HTTP.AuthToken, Recordings: settings.Media.Recordings}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(web) }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		served <- server.Serve(web)
+		cancel() // without it nobody could tell that the service lives
+	}()
 	log.WithField("esl", calls.Addr().String()).WithField("http", web.Addr().String()).Info("ready for calls")
 
 	stop := context.AfterFunc(ctx, handler.Drain)
 	defer stop()
 	err = s.Serve(ctx, calls)
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
+	closing, give := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer give()
 	if shutdown := server.Shutdown(closing); shutdown != nil {
 		err = errors.Join(err, shutdown)
 	}

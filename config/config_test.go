@@ -110,7 +110,7 @@ func TestEnvironment(t *testing.T) {
 	texts := map[string]string{
 		"esl.listen": "0.0.0.0:9000", "http.listen": "127.0.0.2:80", "http.auth_token": "a=b,c#d",
 		"http.public_url": "https://h/x",
-		"store": "postgres://u:p@h/d", "accounts": "/etc/a",
+		"store":           "postgres://u:p@h/d", "accounts": "/etc/a",
 		"default_account": "0123", "pivot.unknown_verb": "hangup", "media.dir": "m", "media.recordings": "r",
 		"media.cache":      "c",
 		"media.tts.engine": "cepstral", "media.tts.voice": "david", "dial.device": "user/{username}",

@@ -176,7 +176,7 @@ func TestNeeds(t *testing.T) {
 		{dialplan.Bridge{}, map[string]string{
 			"continue_on_fail": "true", "hangup_after_bridge": "false", "call_timeout": "", "originate_timeout": "",
 			"originate_continue_on_timeout": "false",
-			"ignore_early_media":            "false", "ringback": "%(2000,4000,440,480)",
+			"ignore_early_media":            "false", "ringback": "",
 			"transfer_ringback": "%(2000,4000,440,480)", "bridge_terminate_key": "",
 			"effective_caller_id_name": "", "effective_caller_id_number": "",
 		}},

@@ -143,7 +143,11 @@ func (b Bridge) needs() []Variable {
 	if b.Timeout > 0 {
 		timeout = strconv.Itoa(wholeSeconds(b.Timeout))
 	}
-	ringback := b.Ringback.ringback()
+	// An answered caller hears transfer_ringback, any other ringback: without one he hears the far side's early media.
+	early := b.Ringback.ringback()
+	if b.Ringback.IsZero() && !b.IgnoreEarlyMedia {
+		early = ""
+	}
 	return []Variable{
 		variable("continue_on_fail", "true"),
 		variable("hangup_after_bridge", "false"),
@@ -151,8 +155,8 @@ func (b Bridge) needs() []Variable {
 		variable("originate_timeout", timeout),
 		variable("originate_continue_on_timeout", strconv.FormatBool(b.InTurn)),
 		variable("ignore_early_media", strconv.FormatBool(b.IgnoreEarlyMedia)),
-		variable("ringback", ringback),
-		variable("transfer_ringback", ringback),
+		variable("ringback", early),
+		variable("transfer_ringback", b.Ringback.ringback()),
 		variable("bridge_terminate_key", string(b.HangupKey.keys())),
 		variable("effective_caller_id_name", callerName(b.CallerName)),
 		variable("effective_caller_id_number", callerNumber(b.CallerNumber)),

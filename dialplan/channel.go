@@ -371,6 +371,8 @@ func (c *Channel) broken(err error) {
 	switch c.end.How {
 	case "":
 		c.end = End{How: Lost, Err: err}
+		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot,
+			Text: "the event socket closed", Fields: map[string]string{"err": err.Error()}})
 	case HungUp:
 		c.end.Err = err
 	}
@@ -394,6 +396,10 @@ func (c *Channel) handle(e *esl.Event) {
 	case esl.Refused:
 		c.timeline.Error("", fmt.Sprintf("the switch refused %s: %s", e.Get("Application"), e.Get("Reply-Text")))
 		c.settle(e.Get("Application-UUID"), nil)
+	case esl.Disconnected:
+		if c.end.How == "" { // hung up before our events were asked for; one that was taken away has said so before
+			c.end = End{How: HungUp}
+		}
 	case "CHANNEL_HANGUP_COMPLETE":
 		c.hungUp(e)
 	}
@@ -490,6 +496,8 @@ func (c *Channel) Finish(ctx context.Context) End {
 		select {
 		case <-c.session.Ready():
 		case <-timer.C:
+			c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot,
+				Text: "hung up, without its last event"})
 			return c.end
 		case <-ctx.Done():
 			return c.end

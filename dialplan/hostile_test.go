@@ -192,7 +192,7 @@ var settings = map[string]*regexp.Regexp{
 	"originate_continue_on_timeout":  truth,
 	"originate_timeout":              regexp.MustCompile(`^[0-9]{0,10}$`),
 	"playback_terminators":           regexp.MustCompile(`^(none|any|[0-9*#A-D]+)$`),
-	"ringback":                       ringback,
+	"ringback":                       regexp.MustCompile(`^$|` + ringback.String()), // none: the far side's early media
 	"sip_refer_continue_after_reply": truth,
 	"transfer_ringback":              ringback,
 }

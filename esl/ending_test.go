@@ -103,8 +103,8 @@ func TestExit(t *testing.T) {
 	s.Exit()
 	playing.Wait()
 	got, err := rest(t, s, "Event-Name")
-	if !slices.Equal(got, []string{"BEFORE", "LAST"}) || !errors.Is(err, ErrClosed) {
-		t.Errorf("events %q, then %v; want both and %v", got, err, ErrClosed)
+	if !slices.Equal(got, []string{"BEFORE", "LAST", Disconnected}) || !errors.Is(err, ErrClosed) {
+		t.Errorf("events %q, then %v; want all and %v", got, err, ErrClosed)
 	}
 	s.Exit() // again: nothing happens
 	if err := s.Send(mustAPI(t, "status", "")); !errors.Is(err, ErrClosed) {

@@ -164,6 +164,11 @@ func FuzzSession(f *testing.F) {
 				e := newEvent([]byte(f.Body))
 				want = append(want, fmt.Sprintf("%q of %q, %q", e.Name(), e.Get("Application-UUID"), e.Body()))
 				continue
+			case contentDisconnect, contentRude:
+				if e := fmt.Sprintf("%q of %q, %q", Disconnected, "", ""); !slices.Contains(want, e) {
+					want = append(want, e)
+				}
+				continue
 			case contentReply:
 				raw, _ := headers(f.Head).raw("Reply-Text")
 				text = string(raw)

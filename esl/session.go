@@ -30,6 +30,10 @@ const (
 // complete. It has Application, Application-UUID and Reply-Text, and is ours: the switch sends no such event.
 const Refused = "FSPIVOT_REFUSED"
 
+// Disconnected is the Event-Name of the event that stands for the switch's notice that the channel is gone. Nothing that
+// was sent completes any more, though its last events may still come. It has no other header than Unique-ID.
+const Disconnected = "FSPIVOT_DISCONNECTED"
+
 // Reasons why a session ended, for errors.Is on Session.Next's error.
 var (
 	ErrClosed     = errors.New("esl: session closed by us")
@@ -318,6 +322,7 @@ func (s *Session) read() {
 }
 
 func (s *Session) receive() error {
+	told := false // that the channel is gone
 	for {
 		f, err := s.in.read()
 		if err != nil {
@@ -332,7 +337,14 @@ func (s *Session) receive() error {
 		case contentAPI:
 			err = s.answer(string(f.body))
 		case contentDisconnect, contentRude:
-			// With linger the last events may still come behind the notice; without it the switch closes next.
+			// With linger the last events may still come behind the notice, without it the switch closes next; and should
+			// it do neither, the session ends all the same.
+			if told {
+				break
+			}
+			told = true
+			_ = s.conn.SetReadDeadline(time.Now().Add((linger + 2) * time.Second))
+			err = s.deliver(&Event{head: fmt.Appendf(nil, "Event-Name: %s\nUnique-ID: %s\n", Disconnected, url.PathEscape(s.uuid))})
 		default:
 			// A kind that this version does not know: its length was read, so the stream goes on behind it.
 		}

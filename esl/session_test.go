@@ -172,7 +172,7 @@ func TestEventsBehindTheNotice(t *testing.T) {
 	p.notice("disconnect")
 	p.conn.Close()
 	got, err := rest(t, s, "Event-Name")
-	if diff := cmp.Diff([]string{"CHANNEL_EXECUTE_COMPLETE", "CHANNEL_HANGUP_COMPLETE"}, got); diff != "" {
+	if diff := cmp.Diff([]string{Disconnected, "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_HANGUP_COMPLETE"}, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	if !errors.Is(err, io.EOF) {

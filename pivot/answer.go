@@ -52,8 +52,18 @@ func read(r *egress.Response) (answer, []twiml.Problem, error) {
 		}
 		return answer{flow: flow}, nil, nil
 	}
-	return answer{}, nil, fmt.Errorf("content type %q: text/xml, application/xml and application/json are understood", media)
+	return answer{}, nil, &typeError{media}
 }
+
+// typeError is an answer that is neither TwiML nor Callflow JSON by its own account.
+type typeError struct{ media string }
+
+func (e *typeError) Error() string {
+	return fmt.Sprintf("content type %q: text/xml, application/xml and application/json are understood", clip(e.media))
+}
+
+// Code is the code of debug records. Source: twiml.md, appendix C.
+func (e *typeError) Code() string { return "12300" }
 
 func known(media string) bool {
 	return media == "text/xml" || media == "application/xml" || media == "application/json"

@@ -33,12 +33,6 @@ const (
 
 const accept = "text/xml, application/xml, application/json;q=0.9, */*;q=0.1"
 
-// idleDocuments is how many documents in a row may do nothing that takes time. Source: twiml.md 2.6.
-const (
-	idleDocuments = 50
-	idleTime      = 15 * time.Millisecond
-)
-
 // Service is what the pivot sessions of all calls share.
 type Service struct {
 	Client      *egress.Client
@@ -61,14 +55,16 @@ type Channel interface {
 	Gone() bool
 }
 
-// Call is one call as sessions see it. It lives as long as the call: cookies are kept in it.
+// Call is one call as sessions see it. It lives as long as the call: cookies and the guard against loops are kept in it.
 type Call struct {
 	Channel  Channel
 	State    *call.State
 	Media    *media.Call
 	Routes   twiml.Routes
 	Timeline *timeline.Timeline
-	jar      http.CookieJar
+
+	jar   http.CookieJar
+	guard guard
 }
 
 // session is one pivot node at work.
@@ -89,8 +85,9 @@ type request struct {
 }
 
 // Run asks data's voice URL and does what it says, and what further documents say. It comes back with a flow to go on
-// with, with Failed when the first request failed, or empty when the call was ended. The error is dialplan.ErrGone when
-// the caller hung up, and the context's cause when that ended. Source: pivot.md 1, 14.
+// with, with Failed when the first request failed, with Left when the call went elsewhere, or empty when the call was
+// ended. The error is dialplan.ErrGone when the caller hung up, and the context's cause when that ended. Source:
+// pivot.md 1, 14.
 func (s *Service) Run(ctx context.Context, c *Call, data kazoojson.PivotData) (kazoojson.Pivot, error) {
 	run := &session{Service: s, call: c, data: data, vars: map[string]string{}}
 	if c.jar == nil {
@@ -98,12 +95,10 @@ func (s *Service) Run(ctx context.Context, c *Call, data kazoojson.PivotData) (k
 	}
 	first, err := egress.ParseURL(data.VoiceURL)
 	if err != nil {
-		c.Timeline.Error("11100", fmt.Sprintf("voice_url: %v", err))
-		return kazoojson.Pivot{Failed: true}, nil
+		return run.failed(ctx, err)
 	}
 	run.origin = first
 	next := &request{url: first, method: data.Method}
-	idle := 0
 	for {
 		a, base, err := run.ask(ctx, next)
 		if err != nil {
@@ -112,37 +107,42 @@ func (s *Service) Run(ctx context.Context, c *Call, data kazoojson.PivotData) (k
 		if a.flow != nil {
 			return kazoojson.Pivot{Flow: a.flow}, nil
 		}
-		started := time.Now()
-		next, err = run.execute(ctx, a, base, next.method)
-		if err != nil || next == nil {
-			return kazoojson.Pivot{}, err
-		}
-		if time.Since(started) > idleTime {
-			idle = 0
-		} else if idle++; idle >= idleDocuments {
-			c.Timeline.Error("", fmt.Sprintf("%d documents in a row did nothing: the call is ended", idleDocuments))
-			return kazoojson.Pivot{}, run.hangup(ctx)
+		var end kazoojson.Pivot
+		if next, end, err = run.execute(ctx, a, base); next == nil {
+			return end, err
 		}
 	}
 }
 
 // failed ends the session by the book: the first request's failure goes back to the callflow, a later one ends the call.
 func (s *session) failed(ctx context.Context, err error) (kazoojson.Pivot, error) {
-	if errors.Is(err, dialplan.ErrGone) || ctx.Err() != nil {
+	switch {
+	case errors.Is(err, dialplan.ErrGone):
 		return kazoojson.Pivot{}, err
+	case ctx.Err() != nil: // it may have ended the request before it ended the wait for it
+		return kazoojson.Pivot{}, context.Cause(ctx)
 	}
-	code := "11200"
-	if e, ok := errors.AsType[*egress.Error](err); ok {
-		code = e.Code()
-	} else if e, ok := errors.AsType[*twiml.DocumentError](err); ok && e.Code != "" {
-		code = e.Code
-	}
-	if s.iteration <= 1 {
-		s.call.Timeline.Error(code, fmt.Sprintf("the web server could not be asked, the callflow goes on: %v", err))
+	_, limited := errors.AsType[limitError](err)
+	if s.iteration <= 1 && !limited {
+		s.call.Timeline.Error(code(err), fmt.Sprintf("the web server could not be asked, the callflow goes on: %v", err))
 		return kazoojson.Pivot{Failed: true}, nil
 	}
-	s.call.Timeline.Error(code, fmt.Sprintf("the web server could not be asked again, the call is ended: %v", err))
+	s.call.Timeline.Error(code(err), fmt.Sprintf("the web server could not be asked again, the call is ended: %v", err))
 	return kazoojson.Pivot{}, s.hangup(ctx)
+}
+
+// code is that of debug records. Source: twiml.md, appendix C.
+func code(err error) string {
+	if e, ok := errors.AsType[*egress.Error](err); ok {
+		return e.Code()
+	}
+	if e, ok := errors.AsType[*twiml.DocumentError](err); ok && e.Code != "" {
+		return e.Code
+	}
+	if e, ok := errors.AsType[*typeError](err); ok {
+		return e.Code()
+	}
+	return "11200"
 }
 
 // hangup ends the call behind what still plays.
@@ -154,50 +154,67 @@ func (s *session) hangup(ctx context.Context) error {
 	return nil
 }
 
-// execute carries an answer out. It gives the next request, or none when the call was ended or left.
-func (s *session) execute(ctx context.Context, a answer, base *egress.URL, method string) (*request, error) {
-	if a.twiml == nil || a.twiml.Empty() {
+// execute carries an answer out. It gives the next request; without one the session is over as the Pivot says.
+func (s *session) execute(ctx context.Context, a answer, base *egress.URL) (*request, kazoojson.Pivot, error) {
+	if a.twiml == nil {
 		if s.TwiML.EmptyAnswers {
 			s.call.Channel.Queue(dialplan.Answer{})
 		}
-		return nil, s.hangup(ctx)
+		return nil, kazoojson.Pivot{}, s.hangup(ctx)
 	}
 	outcome, err := a.twiml.Run(ctx, &twiml.Run{
-		Channel: s.call.Channel, Call: s.call.State, Media: documentMedia{s.call.Media, base}, Routes: s.call.Routes,
+		Channel: s.call.Channel, Call: s.call.State, Media: documentMedia{s.call.Media, base, s.call.State}, Routes: s.call.Routes,
 		Timeline: s.call.Timeline, Vars: s.vars, Settings: s.TwiML,
 	})
-	if outcome.Kind != twiml.RequestNext || outcome.Request == nil {
-		return nil, err
-	}
 	wanted := outcome.Request
-	if wanted.Detached {
+	switch {
+	case outcome.Kind == twiml.RequestNext && wanted.Detached:
 		s.detach(wanted, base)
-		return nil, err
+		return nil, kazoojson.Pivot{}, err
+	case err != nil || outcome.Kind != twiml.RequestNext:
+		return nil, kazoojson.Pivot{Left: outcome.Kind == twiml.Left}, err
 	}
+	u, err := resolve(wanted, base)
 	if err != nil {
-		return nil, err
+		s.iteration++ // it would have been a later request
+		end, err := s.failed(ctx, err)
+		return nil, end, err
 	}
-	next := &request{method: or(wanted.Method, method), params: wanted.Params}
-	if err := wanted.Invalid; err != nil {
-		s.iteration++
-		_, err = s.failed(ctx, err)
-		return nil, err
-	}
-	if next.url, err = base.Resolve(wanted.URL); err != nil {
-		s.iteration++
-		_, err = s.failed(ctx, err)
-		return nil, err
-	}
-	return next, nil
+	return &request{url: u, method: wanted.Method, params: wanted.Params}, kazoojson.Pivot{}, nil
 }
+
+// resolve gives the URL that a document wants asked.
+func resolve(wanted *twiml.Request, base *egress.URL) (*egress.URL, error) {
+	if wanted.Invalid != nil {
+		return nil, wanted.Invalid
+	}
+	return base.Resolve(wanted.URL)
+}
+
+// count is one more request of the call, unless it has made too many.
+func (s *session) count() error {
+	s.iteration++
+	s.call.State.Requests++
+	if most := s.MaxRequests; most > 0 && s.call.State.Requests > most {
+		return limitError(fmt.Sprintf("over %d requests in one call (pivot.max_requests)", most))
+	}
+	return nil
+}
+
+// already is closed: waiting for it takes what is known of the call and comes back.
+var already = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // ask sends a request and reads the answer while the call goes on beside it: a hangup cancels it at once. base is the
 // URL against which the document's own are relative.
 func (s *session) ask(ctx context.Context, r *request) (answer, *egress.URL, error) {
-	s.iteration++
-	s.call.State.Requests++
-	if most := s.MaxRequests; most > 0 && s.call.State.Requests > most {
-		return answer{}, nil, fmt.Errorf("over %d requests in one call (pivot.max_requests)", most)
+	if err := s.count(); err != nil {
+		return answer{}, nil, err
+	}
+	if err := s.call.guard.next(); err != nil {
+		return answer{}, nil, err
+	}
+	if err := s.call.Channel.WaitFor(ctx, already); err != nil {
+		return answer{}, nil, err // a caller who has gone is not asked for
 	}
 	status := statusRinging
 	if s.call.Channel.Answered() {
@@ -219,18 +236,20 @@ func (s *session) ask(ctx context.Context, r *request) (answer, *egress.URL, err
 		defer close(done)
 		response, fault = s.Client.Do(ctx, outgoing)
 	}()
-	if err := s.call.Channel.WaitFor(ctx, done); err != nil {
-		cancel()
-		<-done
+	err = s.call.Channel.WaitFor(ctx, done)
+	cancel()
+	<-done
+	s.call.guard.over()
+	if err != nil {
 		return answer{}, nil, err
 	}
-	took := time.Since(started)
+	s.recordAnswer(response, fault, time.Since(started))
 	if fault != nil {
-		s.recordAnswer("no answer: "+fault.Error(), took, "")
 		return answer{}, nil, fault
 	}
-	s.recordAnswer(fmt.Sprintf("%d %s, %d bytes", response.Status, or(response.Header.Get("Content-Type"), "without content type"), len(response.Body)),
-		took, fmt.Sprint(response.Status))
+	if response.Method != outgoing.Method {
+		s.call.Timeline.Warn("", "a redirect made a GET of the POST: its parameters were lost; 307 and 308 keep them")
+	}
 	a, problems, err := read(response)
 	for _, p := range problems {
 		s.call.Timeline.Warn(p.Code, p.String())
@@ -279,12 +298,15 @@ func (s *session) timeout() time.Duration {
 // detach sends a request that the caller's hangup caused: best effort, in the background, its answer is not read.
 // Source: twiml.md 2.5.
 func (s *session) detach(wanted *twiml.Request, base *egress.URL) {
-	u, err := base.Resolve(wanted.URL)
-	if err != nil {
-		return
+	u, err := resolve(wanted, base)
+	var out egress.Request
+	if err == nil {
+		if err = s.count(); err == nil {
+			out, err = s.build(&request{url: u, method: wanted.Method, params: wanted.Params}, statusCompleted)
+		}
 	}
-	out, err := s.build(&request{url: u, method: wanted.Method, params: wanted.Params}, statusCompleted)
 	if err != nil {
+		s.call.Timeline.Warn(code(err), fmt.Sprintf("no request after the hangup: %v", err))
 		return
 	}
 	out.Retries = 0
@@ -292,9 +314,9 @@ func (s *session) detach(wanted *twiml.Request, base *egress.URL) {
 	s.detached.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), s.Timeout)
 		defer cancel()
-		if _, err := s.Client.Do(ctx, out); err != nil {
-			s.call.Timeline.Warn("", fmt.Sprintf("request after hangup: %v", err))
-		}
+		started := time.Now()
+		response, err := s.Client.Do(ctx, out)
+		s.recordAnswer(response, err, time.Since(started))
 	})
 }
 
@@ -307,21 +329,42 @@ func (s *session) recordRequest(r egress.Request) {
 		Fields: map[string]string{"url": r.URL.Redacted(), "method": r.Method, "iteration": fmt.Sprint(s.iteration)}})
 }
 
-func (s *session) recordAnswer(text string, took time.Duration, status string) {
-	fields := map[string]string{}
-	if status != "" {
-		fields["status"] = status
+// recordAnswer tells what came of a request. It may be called from any goroutine.
+func (s *session) recordAnswer(r *egress.Response, fault error, took time.Duration) {
+	record := timeline.Record{Kind: timeline.KindAnswer, From: timeline.Web, To: timeline.FSPivot, Took: took, Fields: map[string]string{}}
+	if fault != nil {
+		record.Text = "no answer: " + fault.Error()
+		if e, ok := errors.AsType[*egress.Error](fault); ok {
+			record.Fields["reason"] = string(e.Reason)
+		}
+	} else {
+		record.Text = fmt.Sprintf("%d %s, %d bytes", r.Status, or(clip(r.Header.Get("Content-Type")), "without content type"), len(r.Body))
+		record.Fields["status"] = fmt.Sprint(r.Status)
+		if len(r.Redirects) > 0 {
+			record.Text += " from " + r.URL.Redacted()
+			record.Fields["url"] = r.URL.Redacted()
+		}
 	}
-	s.call.Timeline.Add(timeline.Record{Kind: timeline.KindAnswer, From: timeline.Web, To: timeline.FSPivot, Text: text, Took: took, Fields: fields})
+	s.call.Timeline.Add(record)
+}
+
+func clip(s string) string {
+	const most = 80
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // documentMedia is the library as one document sees it: its relative names are relative to the document.
 type documentMedia struct {
 	*media.Call
-	base *egress.URL
+	base  *egress.URL
+	state *call.State
 }
 
 func (m documentMedia) File(ctx context.Context, ref string) (dialplan.File, error) {
+	m.Language = m.state.Language // a callflow may have changed it
 	return m.Call.File(ctx, ref, m.base)
 }
 

@@ -81,7 +81,7 @@ func dial(b *testing.B, sipp string, port int, number string, s *stage, rate int
 	}
 	calls := 10 * rate
 	command := exec.Command(sipp, fmt.Sprintf("127.0.0.1:%d", port), "-sf", scenario, "-s", number, "-i", "127.0.0.1", "-mi", "127.0.0.1",
-		"-min_rtp_port", "26000", "-max_rtp_port", "29998", "-key", "socket", strconv.Itoa(s.port), "-key", "voice", s.web.URL()+"/five", "-r", strconv.Itoa(rate),
+		"-mp", "26000", "-key", "socket", strconv.Itoa(s.port), "-key", "voice", s.web.URL()+"/five", "-r", strconv.Itoa(rate),
 		"-m", strconv.Itoa(calls), "-trace_rtt", "-rtt_freq", "1", "-nostdin", "-timeout", "60s")
 	command.Dir = dir
 	if out, err := command.CombinedOutput(); err != nil {

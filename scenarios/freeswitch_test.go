@@ -273,6 +273,25 @@ func (w *freeswitch) call(t testing.TB, port int, c caller) phone {
 	return p
 }
 
+// idle waits until no channel lives of a caller whose number begins with 1555999: other scenarios run meanwhile.
+func (w *freeswitch) idle(t testing.TB) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		list, err := w.api("show channels like 1555999")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(list, "0 total.") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("channels are left:\n%s", list)
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+}
+
 // realPhone is a channel of the switch that has called another one.
 type realPhone struct {
 	w                    *freeswitch

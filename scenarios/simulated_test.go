@@ -76,6 +76,17 @@ func (w *simulated) call(t testing.TB, port int, c caller) phone {
 	return sp
 }
 
+func (w *simulated) idle(t testing.TB) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for w.fs.Channels() > 0 {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d channels are left", w.fs.Channels())
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
 type simulatedPhone struct {
 	p            *simswitch.Phone
 	answer, gone chan struct{}

@@ -48,6 +48,8 @@ func TestMain(m *testing.M) {
 type world interface {
 	// call dials as c says; the switch hands the call to the service that listens on port of loopback.
 	call(t testing.TB, port int, c caller) phone
+	// idle waits until no channel of the stage's calls is left.
+	idle(t testing.TB)
 }
 
 // caller is somebody who calls.
@@ -106,7 +108,25 @@ type stage struct {
 	mu      sync.Mutex
 	records []timeline.Record
 	changed chan struct{} // closed and made anew at every record
-	heard   map[string]bool
+	log     logged
+}
+
+// logged is what the service wrote into its log.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Split(l.text.String(), "\n")
 }
 
 // patience is how long a scenario waits for what must come.
@@ -119,7 +139,7 @@ func newStage(t testing.TB, w func(*stage) world, changes ...func(*config.Config
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &stage{t: t, dir: dir, web: newWeb(t), changed: make(chan struct{}), heard: map[string]bool{}}
+	s := &stage{t: t, dir: dir, web: newWeb(t), changed: make(chan struct{})}
 	c := config.Default()
 	c.Accounts, c.Media.Dir, c.Media.Recordings = filepath.Join(s.dir, "accounts"), filepath.Join(s.dir, "media"), filepath.Join(s.dir, "recordings")
 	c.Pivot.Allowed = []string{s.web.address()}
@@ -163,7 +183,7 @@ func (s *stage) serve() {
 		return
 	}
 	log := logrus.New()
-	log.SetOutput(io.Discard)
+	log.SetOutput(&s.log)
 	run, err := service.New(s.settings, "test", logrus.NewEntry(log), s.observe)
 	if err != nil {
 		s.t.Fatal(err)
@@ -259,9 +279,15 @@ func (s *stage) finish(p phone) ending {
 		s.t.Fatal("the call does not end")
 	}
 	s.until("the end of the session", func(r timeline.Record) bool {
-		return r.Kind == timeline.KindCall && (strings.HasPrefix(r.Text, "hung up") && r.From == timeline.Switch || strings.HasPrefix(r.Text, "the call went elsewhere"))
+		return over(r)
 	})
 	return p.end()
+}
+
+// over tells whether a record is the end of a session: a hangup, a call that was taken away, a socket that closed.
+func over(r timeline.Record) bool {
+	return r.Kind == timeline.KindCall && r.From == timeline.Switch && (strings.HasPrefix(r.Text, "hung up") ||
+		strings.HasPrefix(r.Text, "the call went elsewhere") || strings.HasPrefix(r.Text, "the event socket closed"))
 }
 
 // until waits for a record.

@@ -3,6 +3,8 @@ package service
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"fspivot/call"
@@ -27,6 +29,8 @@ func (s *Service) identify(c *dialplan.Channel) (*store.Account, *call.State) {
 		SIPCallID:    c.Variable("sip_call_id"),
 		SIPSource:    c.Variable("sip_network_ip"),
 		SIPHeaders:   map[string]string{},
+
+		ForwardedFrom: forwarder(c.Variable("sip_h_Diversion")),
 	}
 	if state.Language == "en" {
 		state.Language = "en-us"
@@ -73,15 +77,36 @@ func (s *Service) device(c *dialplan.Channel, account *store.Account, state *cal
 	state.DeviceID = id
 	hotdesk, _ := doc["hotdesk"].(map[string]any)
 	users, _ := hotdesk["users"].(map[string]any)
-	for user := range users {
-		state.OwnerIDs = append(state.OwnerIDs, user)
-	}
+	state.OwnerIDs = slices.Sorted(maps.Keys(users))
 	if owner, _ := doc["owner_id"].(string); owner != "" && len(state.OwnerIDs) == 0 {
 		state.OwnerIDs = []string{owner}
 	}
-	if language, _ := doc["language"].(string); language != "" {
-		state.Language = strings.ToLower(language)
+	// The owner's language counts before the device's. Source: callflow-engine.md 13.1.
+	speaks := []map[string]any{doc}
+	if len(state.OwnerIDs) == 1 {
+		speaks = append(speaks, account.Documents["users"][state.OwnerIDs[0]])
 	}
+	for _, doc := range speaks {
+		if language, _ := doc["language"].(string); language != "" {
+			state.Language = strings.ToLower(language)
+		}
+	}
+}
+
+// forwarder is the user part of a Diversion header's first entry: <sip:+15005550001@example.com>;reason=unconditional.
+// Source: RFC 5806; twiml.md 3.1.
+func forwarder(diversion string) string {
+	if _, rest, ok := strings.Cut(diversion, "<"); ok {
+		diversion = rest
+	}
+	scheme, rest, ok := strings.Cut(strings.TrimSpace(diversion), ":")
+	if !ok || !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") && !strings.EqualFold(scheme, "tel") {
+		return ""
+	}
+	if end := strings.IndexAny(rest, "@;>,? "); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest
 }
 
 // pivotVariables are the channel variables of a dialplan without callflows, and the keys of a pivot node that they are.

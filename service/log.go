@@ -2,7 +2,9 @@ package service
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 
@@ -43,9 +45,9 @@ func logRecord(log *logrus.Entry, r timeline.Record) {
 		fields["took_ms"] = r.Took.Milliseconds()
 	}
 	for name, value := range r.Fields {
-		fields[name] = hideDigits(value)
+		fields[name] = hide(value)
 	}
-	text := hideDigits(r.Text)
+	text := hide(r.Text)
 	if r.Kind == timeline.KindDigits {
 		text = "key"
 	}
@@ -53,12 +55,35 @@ func logRecord(log *logrus.Entry, r timeline.Record) {
 	log.WithFields(fields).Log(level, string(r.Kind))
 }
 
-var digitsForm = regexp.MustCompile(`(Digits(?:%5B[^=&]*|\[[^=&]*)?=|"Digits":\s*")([^&"\s]*)`)
+// What a request tells may be a secret in the log: digits, in a query, a form or JSON, and parameters whose name says so.
+var (
+	digitsForm = regexp.MustCompile(`\b(Digits(?:\[[^=&\s]*\]|%5B[^=&\s]*%5D)?=)([^&":\s]*)`)
+	digitsJSON = regexp.MustCompile(`("Digits":\s*)("[^"]*"|\{[^{}]*\})`)
+	jsonDigits = regexp.MustCompile(`(:\s*|^)"([^"]*)"`)
+	secretForm = regexp.MustCompile(`(?i)([?&\s\[_-](?:password|passwd|secret|token|api_?key|access_?key|signature)\]?=)([^&"\s]*)`)
+	secretJSON = regexp.MustCompile(`(?i)("[^"]*(?:password|passwd|secret|token|api_?key|access_?key|signature)":\s*)"(?:[^"\\]|\\.)*"`)
+)
 
-// hideDigits replaces the digits of a request by how many they are.
-func hideDigits(s string) string {
-	return digitsForm.ReplaceAllStringFunc(s, func(m string) string {
+// hide replaces the digits of a request by how many they are, and secrets by nothing at all.
+func hide(s string) string {
+	if !strings.ContainsAny(s, "=:") {
+		return s
+	}
+	s = digitsForm.ReplaceAllStringFunc(s, func(m string) string {
 		parts := digitsForm.FindStringSubmatch(m)
-		return fmt.Sprintf("%s(%d)", parts[1], len(parts[2]))
+		digits, err := url.QueryUnescape(parts[2])
+		if err != nil {
+			digits = parts[2]
+		}
+		return fmt.Sprintf("%s(%d)", parts[1], len(digits))
 	})
+	s = digitsJSON.ReplaceAllStringFunc(s, func(m string) string {
+		parts := digitsJSON.FindStringSubmatch(m)
+		return parts[1] + jsonDigits.ReplaceAllStringFunc(parts[2], func(m string) string {
+			value := jsonDigits.FindStringSubmatch(m)
+			return fmt.Sprintf(`%s"(%d)"`, value[1], len(value[2]))
+		})
+	})
+	s = secretForm.ReplaceAllString(s, "$1(hidden)")
+	return secretJSON.ReplaceAllString(s, `$1"(hidden)"`)
 }

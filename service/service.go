@@ -9,13 +9,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"fspivot/call"
 	"fspivot/config"
 	"fspivot/dialplan"
 	"fspivot/egress"
@@ -65,7 +68,7 @@ func New(c config.Config, version string, log *logrus.Entry, observers ...func(c
 	}
 	s.client = egress.NewClient(egress.Config{Policy: policy, Version: version})
 	s.library, err = media.New(media.Config{Dir: c.Media.Dir, Recordings: c.Media.Recordings, Cache: c.Media.Cache, Voice: voice,
-		Voices: c.Media.TTS.Voices, BaseURL: "http://" + c.HTTP.Listen, Client: s.client, Documents: s.documents})
+		Voices: c.Media.TTS.Voices, BaseURL: c.HTTP.Base(), Client: s.client, Documents: s.documents})
 	if err != nil {
 		s.client.Close()
 		return nil, err
@@ -106,19 +109,24 @@ func (s *Service) handle(ctx context.Context, session *esl.Session) {
 	log := s.log.WithField("call_id", session.UUID())
 	line := timeline.New(s.sinks(session.UUID(), log)...)
 	channel := dialplan.NewChannel(session, line)
+	defer session.Exit()
 	defer func() {
 		if fault := recover(); fault != nil {
 			log.WithFields(logrus.Fields{"err": fault, "stack": string(debug.Stack())}).Error("panic: the call is hung up")
-			channel.Kill("", "NORMAL_TEMPORARY_FAILURE")
+			// What panicked may be an observer: it is told no more.
+			dialplan.NewChannel(session, nil).Kill("", "NORMAL_TEMPORARY_FAILURE")
 		}
-		session.Exit()
 	}()
 	if err := s.run(ctx, channel, line); err != nil {
-		// The service stops, or the socket broke: the switch goes on with the dialplan's next action.
+		// The service stops: the switch goes on with the dialplan's next action.
 		log.WithField("err", err).Warn("the call was given back to the switch")
 		return
 	}
-	if channel.End().How != dialplan.Left {
+	switch end := channel.End(); end.How {
+	case dialplan.Left:
+	case dialplan.Lost:
+		log.WithField("err", end.Err).Warn("the switch broke the event socket off: the call is its own now")
+	default:
 		channel.Finish(ctx)
 	}
 }
@@ -139,12 +147,12 @@ func (s *Service) run(ctx context.Context, channel *dialplan.Channel, line *time
 	if state.DeviceID == "" && !channel.Answered() {
 		channel.Queue(dialplan.RingReady{}) // callflow-engine.md 2.8: a stranger hears that something happens
 	}
-	call := &pivot.Call{Channel: channel, State: state, Routes: s.pivotRoutes(account), Timeline: line,
-		Media: &media.Call{Library: s.library, Account: state.AccountID, Waiter: channel, Timeline: line, Language: state.Language}}
+	sessions := &pivot.Call{Channel: channel, State: state, Routes: s.pivotRoutes(account), Timeline: line,
+		Media: &media.Call{Library: s.library, Account: state.AccountID, Waiter: channel, Timeline: line}}
 	return ended(kazoojson.Walk(ctx, &kazoojson.Run{
 		Channel:  channel,
 		Call:     state,
-		Media:    flowMedia{call.Media},
+		Media:    flowMedia{sessions.Media, state},
 		Routes:   s.pivotRoutes(account),
 		Timeline: line,
 		Flows: func(id string) (*kazoojson.Node, bool) {
@@ -157,7 +165,7 @@ func (s *Service) run(ctx context.Context, channel *dialplan.Channel, line *time
 			return s.documents.Document(state.AccountID, collection, id)
 		},
 		Pivot: func(ctx context.Context, data kazoojson.PivotData) (kazoojson.Pivot, error) {
-			return s.pivot.Run(ctx, call, data)
+			return s.pivot.Run(ctx, sessions, data)
 		},
 	}, flow))
 }
@@ -171,9 +179,13 @@ func ended(err error) error {
 }
 
 // flowMedia is the library as callflow modules see it: names are never relative to a document.
-type flowMedia struct{ *media.Call }
+type flowMedia struct {
+	*media.Call
+	state *call.State
+}
 
 func (m flowMedia) File(ctx context.Context, ref string) (dialplan.File, error) {
+	m.Language = m.state.Language // the callflow may have changed it
 	return m.Call.File(ctx, ref, nil)
 }
 
@@ -211,38 +223,52 @@ func (r routes) Number(n dialplan.Number) (dialplan.Endpoint, error) {
 // SIP dials an address by the template dial.sip.
 func (r routes) SIP(u dialplan.SIPURI) (dialplan.Endpoint, error) { return r.Routes.SIP.URI(u), nil }
 
-// User gives the endpoints of a device, or of all devices of a user.
+// User gives the endpoints of a device, or of all devices of a user, by their ids. A device that cannot be dialled costs
+// the user's others nothing.
 func (r routes) User(id string) ([]dialplan.Endpoint, error) {
 	if r.account == nil {
 		return nil, fmt.Errorf("device or user %q: the call has no account", id)
 	}
+	devices := r.account.Documents["devices"]
 	var list []dialplan.Endpoint
-	for key, doc := range r.account.Documents["devices"] {
+	var faults []error
+	for _, key := range slices.Sorted(maps.Keys(devices)) {
+		doc := devices[key]
 		owner, _ := doc["owner_id"].(string)
 		if key != id && owner != id {
 			continue
 		}
-		sip, _ := doc["sip"].(map[string]any)
-		username, _ := sip["username"].(string)
-		realm, _ := sip["realm"].(string)
-		if realm == "" {
-			realm = r.account.Realm()
-		}
-		user, err := dialplan.ParseNumber(username)
-		if err != nil {
-			return nil, fmt.Errorf("device %s: sip.username: %w", key, err)
-		}
-		host, err := dialplan.ParseNumber(realm)
-		if err != nil {
-			return nil, fmt.Errorf("device %s: realm: %w", key, err)
-		}
 		if enabled, ok := doc["enabled"].(bool); ok && !enabled {
 			continue
 		}
-		list = append(list, r.Device.User(user, host))
+		endpoint, err := r.registered(doc)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("device %s: %w", key, err))
+			continue
+		}
+		list = append(list, endpoint)
 	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("there is no device or user %q that can be called", id)
+	switch {
+	case len(list) > 0:
+		return list, nil
+	case len(faults) > 0:
+		return nil, errors.Join(faults...)
 	}
-	return list, nil
+	return nil, fmt.Errorf("there is no device or user %q that can be called", id)
+}
+
+// registered is where a device has registered.
+func (r routes) registered(device map[string]any) (dialplan.Endpoint, error) {
+	sip, _ := device["sip"].(map[string]any)
+	username, _ := sip["username"].(string)
+	user, err := dialplan.ParseNumber(username)
+	if err != nil {
+		return dialplan.Endpoint{}, fmt.Errorf("sip.username: %w", err)
+	}
+	realm, _ := sip["realm"].(string)
+	host, err := dialplan.ParseNumber(or(realm, r.account.Realm()))
+	if err != nil {
+		return dialplan.Endpoint{}, fmt.Errorf("realm: %w", err)
+	}
+	return r.Device.User(user, host), nil
 }

@@ -90,8 +90,12 @@ func (c *channel) join(b *channel) {
 		x.set("bridge_uuid", y.uuid)
 	}
 	b.updateCall(c)
+	c.recordBridge(true)
+	b.recordBridge(true)
 	c.talk(b)
 
+	c.recordBridge(false)
+	b.recordBridge(false)
 	c.set("bridge_to", "")
 	b.set("bridge_to", "")
 	c.other.kind = b.kind

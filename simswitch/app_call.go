@@ -14,18 +14,20 @@ func runHangup(c *channel, arg string) {
 	c.hangup(cause, hungUpBySwitch)
 }
 
-// respond <code> [phrase] refuses a call that was not answered; on one that was, it does nothing.
+// respond <code> [phrase] refuses a call. One that was answered is hung up by a code from 400 on, with the same cause;
+// lower ones do nothing then.
 func runRespond(c *channel, arg string) {
 	code, phrase, _ := strings.Cut(arg, " ")
 	status := number(code)
-	if !c.answered.IsZero() || c.dead() || status < 100 {
+	if c.dead() || status < 100 || !c.answered.IsZero() && status < 400 {
+		return
+	}
+	if !c.answered.IsZero() {
+		c.hangup(causeOfSIP(status), hungUpBySwitch)
 		return
 	}
 	c.trace(KindRespond, arg)
-	if status < 200 {
-		if status == 180 {
-			c.ring()
-		}
+	if status < 200 { // the switch fires no event for it
 		return
 	}
 	c.sip = status
@@ -45,17 +47,29 @@ func runRedirect(c *channel, arg string) {
 	c.hangup("NORMAL_UNSPECIFIED", hungUpBySwitch)
 }
 
-// deflect <uri> is REFER after the answer: the caller goes elsewhere and hangs up here.
+// referLimit is how long deflect waits for a phone that does not answer a REFER. Source: mod_sofia.c
+// sofia_wait_for_reply.
+const referLimit = 10 * time.Second
+
+// deflect <uri> is REFER: the caller goes elsewhere and is hung up here, unless sip_refer_continue_after_reply is set:
+// then it returns as soon as the phone has replied, and the call goes on. Before the answer the phone does not reply.
 func runDeflect(c *channel, arg string) {
-	if c.answered.IsZero() || c.dead() {
+	c.trace(KindTransfer, arg)
+	if c.answered.IsZero() {
+		if c.pump(frames{until: time.Now().Add(referLimit), deaf: true}) != gone {
+			c.hangup("BLIND_TRANSFER", hungUpBySwitch)
+		}
 		return
 	}
-	c.trace(KindTransfer, arg)
+	if isTrue(c.get("sip_refer_continue_after_reply")) {
+		c.set("sip_refer_status_code", "100")
+		return
+	}
 	c.hangup("BLIND_TRANSFER", hungUpByPhone)
 }
 
-// sched_hangup +<seconds>|<epoch> [cause]; the switch counts whole seconds of the clock, so that it may come up to
-// one second early (testdata/captures/sched_hup.jsonl).
+// sched_hangup +<seconds>|<epoch> [cause]; the switch counts whole seconds of the clock and looks at it twice a second,
+// so that it may come up to one second early (testdata/captures/sched_hup.jsonl) and up to half a second late.
 func runSchedHangup(c *channel, arg string) {
 	when, cause, _ := strings.Cut(arg, " ")
 	c.scheduleHangup(when, cause)
@@ -78,7 +92,7 @@ func (c *channel) scheduleHangup(when, cause string) {
 		}
 		at += time.Now().Unix()
 	}
-	if end := time.Unix(at, 0); c.hangAt.IsZero() || end.Before(c.hangAt) { // each that was scheduled stays: the first ends it
+	if end := c.s.looksAt(time.Unix(at, 0)); c.hangAt.IsZero() || end.Before(c.hangAt) { // each that was scheduled stays: the first ends it
 		c.hangAt, c.hangCause, c.hangBy = end, name, hungUpBySwitch
 	}
 	c.poke()
@@ -99,11 +113,27 @@ func runEcho(c *channel, _ string) {
 	c.pump(frames{key: func(byte) bool { return false }})
 }
 
-// sleep <ms>
-func runSleep(c *channel, arg string) { c.sleep(time.Duration(number(arg)) * time.Millisecond) }
+// sleep <ms>. A key ends it and stays in the queue, so that one that was typed ahead ends it at once; with
+// sleep_eat_digits keys are taken and end nothing. Source: switch_ivr.c switch_ivr_sleep.
+func runSleep(c *channel, arg string) {
+	f := frames{until: time.Now().Add(time.Duration(number(arg)) * time.Millisecond), touch: true}
+	if isTrue(c.get("sleep_eat_digits")) {
+		f.touch, f.key = false, func(byte) bool { return false }
+	}
+	c.pump(f)
+}
 
 // send_dtmf <keys>[@<ms>]; w and W are pauses. It returns at once.
-func runSendDTMF(c *channel, arg string) { c.trace(KindSendDTMF, arg) }
+func runSendDTMF(c *channel, arg string) {
+	if !c.outbound {
+		c.preAnswer()
+	}
+	c.trace(KindSendDTMF, arg)
+}
+
+// set_mute <read|write> [<true|level>|false]: "write true" lets the caller hear silence, whatever plays; nothing else
+// changes. Anything that is neither direction does nothing. Source: mod_dptools.c set_mute_function.
+func runSetMute(c *channel, arg string) { c.trace(KindMute, arg) }
 
 // event fires a CUSTOM event: Event-Subclass=x,Event-Name=CUSTOM,a=b.
 func runEvent(c *channel, arg string) {

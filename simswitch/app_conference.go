@@ -1,6 +1,7 @@
 package simswitch
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,7 +54,7 @@ func runConference(c *channel, arg string) {
 	c.set("conference_uuid", room.uuid)
 	m.fire("add-member")
 	first := len(room.members) == 1
-	if first {
+	if first && c.ready() {
 		m.fire("floor-change", header{"Old-ID", "none"}, header{"New-ID", strconv.Itoa(m.id)})
 	}
 	c.pump(frames{key: func(byte) bool { return false }, done: func() bool { return m.kicked }, deaf: true})
@@ -105,7 +106,7 @@ func (s *Switch) apiConference(args string) string {
 		return "-ERR Conference " + a[0] + " not found\n"
 	}
 	verb, who := part(a, 1), part(a, 2)
-	count := 0
+	var answer strings.Builder
 	for i, m := range slices.Clone(room.members) {
 		switch {
 		case who == "all", who == strconv.Itoa(m.id), who == "last" && i == len(room.members)-1,
@@ -113,20 +114,26 @@ func (s *Switch) apiConference(args string) string {
 		default:
 			continue
 		}
-		count++
+		did := verb
 		switch verb {
 		case "kick":
 			m.fire("kick-member")
 			m.kick()
+			did = "kicked"
 		case "hup":
+			m.fire("hup-member")
 			m.kick()
 		case "mute", "unmute":
 			m.muted = verb == "mute"
 			m.fire(verb + "-member")
 		}
+		fmt.Fprintf(&answer, "+OK %s %d\n", did, m.id)
 	}
 	if verb == "list" || verb == "count" {
 		return strconv.Itoa(len(room.members)) + "\n"
 	}
-	return "+OK " + verb + " " + strconv.Itoa(count) + "\n"
+	if answer.Len() == 0 {
+		return "-ERR no such member\n"
+	}
+	return answer.String()
 }

@@ -97,8 +97,8 @@ func (c *channel) collect(digits string, r request) (string, byte, readStatus) {
 		case expired:
 			return digits, 0, readTimeout
 		case keyed:
-		default:
-			return digits, 0, readFailure
+		default: // a hangup is no failure: what was collected counts
+			return digits, 0, readSuccess
 		}
 		patience = r.between
 		if strings.IndexByte(r.terminators, digit) >= 0 {

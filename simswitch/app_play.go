@@ -34,7 +34,7 @@ func (c *channel) playFile(file string, key func(byte) bool) playStatus {
 	if !c.outbound {
 		c.preAnswer()
 	}
-	if file == "" || c.dead() {
+	if file == "" || !c.ready() {
 		return failed
 	}
 	files := []string{file}
@@ -118,7 +118,7 @@ func (c *channel) speak(engine, text string, key func(byte) bool) playStatus {
 	if !c.outbound {
 		c.preAnswer()
 	}
-	if c.dead() || !c.s.hasModule("mod_"+engine) {
+	if !c.ready() || !c.s.hasModule("mod_"+engine) {
 		return failed
 	}
 	length := time.Duration(utf8.RuneCountInString(text)) * c.s.config.SpeechRate

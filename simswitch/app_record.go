@@ -2,6 +2,7 @@ package simswitch
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,7 +20,7 @@ func runRecord(c *channel, arg string) {
 		patience = 3
 	}
 	c.set("playback_terminator_used", "")
-	if creatable(path) != nil {
+	if creatable(path) != nil || !c.ready() {
 		c.hangup(outOfOrder, hungUpBySwitch)
 		return
 	}
@@ -48,17 +49,17 @@ func runRecord(c *channel, arg string) {
 	if !c.noRTP {
 		length = time.Since(start) / tick * tick
 	}
-	c.wroteRecording(path, start, length)
+	c.wroteRecording(path, c.audio(start, length), length)
 	c.setInt("record_record_file_size", 44+int(length.Milliseconds())*16)
 	c.fire("RECORD_STOP", []header{{"Record-File-Path", path}})
 	if end == gone {
-		c.hangup(outOfOrder, hungUpBySwitch) // without effect after a hangup; ends one who was transferred
+		c.hangup(outOfOrder, hungUpBySwitch) // without effect after a hangup; ends one who was taken away
 	}
 }
 
 // wroteRecording writes the file and sets the variables that tell of it.
-func (c *channel) wroteRecording(path string, start time.Time, length time.Duration) {
-	writeWAV(path, c.audio(start, length), isTrue(c.get("RECORD_APPEND"))) // a full disk is not simulated
+func (c *channel) wroteRecording(path string, audio []int16, length time.Duration) {
+	writeWAV(path, audio, isTrue(c.get("RECORD_APPEND"))) // a full disk is not simulated
 	ms := int(length.Milliseconds())
 	c.setInt("record_file_size", 44+ms*16)
 	c.setInt("record_samples", ms*8)
@@ -92,20 +93,53 @@ func (c *channel) audio(start time.Time, length time.Duration) []int16 {
 
 // recording is a record_session that runs beside the channel's applications.
 type recording struct {
-	c     *channel
-	path  string
-	start time.Time
+	c      *channel
+	path   string
+	taken  []span    // what it has of the call; the last may still be open: without an end
+	endsAt time.Time // its limit; zero: none
+	bridge bool      // RECORD_BRIDGE_REQ: it takes only what is said while the channel is bridged
 }
 
-// record_session <file>
+// record_session <file> [+<limit s>]. The limit counts whole seconds of the clock, so that it may come up to one second
+// early. Source: mod_dptools.c record_session_function, switch_ivr_async.c record_callback.
 func runRecordSession(c *channel, arg string) {
-	a := separate(arg, ' ', 2)
+	a := separate(arg, ' ', 3)
 	path := part(a, 0)
 	if creatable(path) != nil {
 		return
 	}
-	c.recordings = append(c.recordings, &recording{c, path, time.Now()})
+	now := time.Now()
+	r := &recording{c: c, path: path, bridge: isTrue(c.get("RECORD_BRIDGE_REQ"))}
+	if text, ok := strings.CutPrefix(part(a, 1), "+"); ok && number(text) > 0 {
+		r.endsAt = time.Unix(now.Unix()+int64(number(text)), 0)
+	}
+	if !r.bridge || c.get("bridge_to") != "" {
+		r.open(now)
+	}
+	c.recordings = append(c.recordings, r)
 	c.fire("RECORD_START", []header{{"Record-File-Path", path}})
+}
+
+func (r *recording) open(now time.Time) { r.taken = append(r.taken, span{from: now}) }
+
+func (r *recording) shut(now time.Time) {
+	if i := len(r.taken) - 1; i >= 0 && r.taken[i].to.IsZero() {
+		r.taken[i].to = now
+	}
+}
+
+// recordBridge starts and pauses recordings that want only the bridge.
+func (c *channel) recordBridge(begins bool) {
+	now := time.Now()
+	for _, r := range c.recordings {
+		switch {
+		case !r.bridge:
+		case begins:
+			r.open(now)
+		default:
+			r.shut(now)
+		}
+	}
 }
 
 // stop_record_session <file>|all
@@ -120,11 +154,21 @@ func runStopRecordSession(c *channel, arg string) {
 func (r *recording) stop() {
 	c := r.c
 	c.recordings = slices.DeleteFunc(c.recordings, func(x *recording) bool { return x == r })
-	length := time.Since(r.start) / tick * tick
-	c.wroteRecording(r.path, r.start, length)
+	r.shut(time.Now())
+	var length time.Duration
+	var audio []int16
+	for _, x := range r.taken {
+		d := x.to.Sub(x.from) / tick * tick
+		length += d
+		audio = append(audio, c.audio(x.from, d)...)
+	}
+	c.wroteRecording(r.path, audio, length)
 	cause := "success-maxtime"
-	if c.dead() {
-		cause = "success-hangup"
+	switch {
+	case length == 0:
+		cause = "empty-file"
+	case c.dead():
+		cause = "success-silence" // in the switch's words, whatever was said
 	}
 	c.set("record_completion_cause", cause)
 	c.fire("RECORD_STOP", []header{{"Record-File-Path", r.path}, {"Record-Completion-Cause", cause}})

@@ -31,7 +31,8 @@ func runMultiunset(c *channel, arg string) {
 	}
 }
 
-// export [nolocal:]<name>=<value> sets a variable on B legs that are dialled later, and here unless nolocal.
+// export [nolocal:]<name>=<value> sets a variable on B legs that are dialled later, and here unless nolocal. Its list,
+// export_vars, names it once more each time; an empty value is not listed.
 // Source: switch_channel.c switch_channel_export_variable_var_check.
 func runExport(c *channel, arg string) {
 	name, value, _ := strings.Cut(arg, "=")
@@ -48,14 +49,13 @@ func runExport(c *channel, arg string) {
 		c.set("nolocal:"+name, value)
 		name = "nolocal:" + name
 	}
-	list := c.get("export_vars")
-	switch {
-	case list == "":
-		list = name
-	case !strings.Contains(","+list+",", ","+name+","):
-		list += "," + name
+	if value == "" {
+		return
 	}
-	c.set("export_vars", list)
+	if list := c.get("export_vars"); list != "" {
+		name = list + "," + name
+	}
+	c.set("export_vars", name)
 }
 
 // exported are the variables that a dialled leg inherits.

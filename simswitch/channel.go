@@ -62,10 +62,12 @@ type channel struct {
 	dialled   string    // keys taken so far
 	says      []span    // when the caller is heard
 	noRTP     bool
-	hangAt    time.Time // sched_hangup, or the end of a B leg's patience; zero: none
-	hangCause string
-	hangBy    ender
-	late      bool // its scheduled hangup came while an application ran, which did not see it
+
+	keysNeedMedia bool
+	hangAt        time.Time // sched_hangup, or the end of a B leg's patience; zero: none
+	hangCause     string
+	hangBy        ender
+	late          bool // its scheduled hangup came while an application ran, which did not see it
 
 	recordings []*recording
 	seized     *channel // who talks to this channel after taking it from what it did
@@ -280,11 +282,11 @@ func (c *channel) take(where string) {
 	}
 }
 
-// leave makes the channel stop what it does; follow decides what comes next.
+// leave makes the channel stop what it does; follow decides what comes next. Before that all that is queued runs, and
+// ends at once where it needs the channel.
 func (c *channel) leave(where string) {
 	c.taken = true
 	c.trace(KindTransfer, where)
-	c.flush()
 	c.poke()
 	for _, x := range []*channel{c.owner, c.seized} {
 		if x != nil {
@@ -333,7 +335,11 @@ func (c *channel) run() {
 func (c *channel) follow() {
 	for c.taken && !c.dead() {
 		c.taken = false
-		c.state = "CS_EXECUTE"
+		call := c.call
+		c.state, c.call = "CS_ROUTING", "RINGING"
+		c.fire("CHANNEL_STATE", nil)
+		c.state, c.call = "CS_EXECUTE", call
+		c.fire("CHANNEL_STATE", nil)
 		switch a, b := c.seized, c.meet; {
 		case a != nil:
 			c.listen(a)

@@ -231,6 +231,31 @@ func TestRefusedSocketFallsThrough(t *testing.T) {
 	})
 }
 
+// TestHangupWhileConnecting: a call that is given up while its socket is being connected leaves no connection behind.
+func TestHangupWhileConnecting(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, l *lab) {
+		dial := l.s.config.Dial
+		l.s.config.Dial = func(ctx context.Context) (net.Conn, error) {
+			<-time.After(time.Second)
+			return dial(ctx)
+		}
+		phone, err := l.s.Call(t.Context(), Call{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after(500 * time.Millisecond)
+		phone.Hangup("")
+		a := newApp(<-l.conns)
+		go a.send("connect\n\nlinger 2\n\n")
+		<-phone.Done()
+		select {
+		case <-a.eof:
+		case <-time.After(time.Hour):
+			t.Error("the connection stays")
+		}
+	})
+}
+
 func TestWithoutLinger(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, l *lab) {
 		phone, a := l.call(t, Call{})

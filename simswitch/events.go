@@ -135,7 +135,7 @@ func (c *channel) answerState() string {
 }
 
 var stateNumbers = map[string]string{
-	"CS_NONE": "1", "CS_INIT": "2", "CS_EXECUTE": "4", "CS_EXCHANGE_MEDIA": "5", "CS_CONSUME_MEDIA": "7",
+	"CS_NONE": "1", "CS_INIT": "2", "CS_ROUTING": "2", "CS_EXECUTE": "4", "CS_EXCHANGE_MEDIA": "5", "CS_CONSUME_MEDIA": "7",
 	"CS_HANGUP": "10", "CS_REPORTING": "11",
 }
 
@@ -156,8 +156,11 @@ func micros(t time.Time) string {
 // headers are those of a channel in all its events, but without its variables.
 func (c *channel) headers() []header {
 	stateNumber := stateNumbers[c.state]
-	if c.dead() && c.state != "CS_REPORTING" {
+	switch {
+	case c.dead() && c.state != "CS_REPORTING":
 		stateNumber = "10"
+	case c.taken: // it is to be routed again, but its state says so only later
+		stateNumber = stateNumbers["CS_ROUTING"]
 	}
 	callUUID := c.uuid
 	if c.owner != nil {

@@ -78,6 +78,9 @@ func (c *channel) serve(arg string) {
 	s.running.Add(2)
 	go l.write()
 	go l.read()
+	if c.dead() { // since before it was a listener of the channel
+		l.channelDown()
+	}
 
 	c.session = l
 	c.pump(frames{done: func() bool { return l.connected || l.finished }, deaf: true})
@@ -123,6 +126,7 @@ func (l *listener) read() {
 			l.s.mu.Unlock()
 			return
 		}
+		l.late()
 		l.s.mu.Unlock()
 		if wait != nil {
 			<-wait
@@ -290,6 +294,17 @@ func (l *listener) channelDown() {
 		l.conn.SetReadDeadline(time.Unix(1, 0))
 		l.eventsOn = false
 		l.subscribe()
+	}
+}
+
+// late is for a connection whose channel was gone before it could ask for anything: it learns of that as soon as it
+// lingers, and is closed when it does not.
+func (l *listener) late() {
+	if l.noticed || l.s.channels[l.c.uuid] != nil {
+		return
+	}
+	if l.notice(); !l.noticed {
+		l.conn.SetReadDeadline(time.Now().Add(tick))
 	}
 }
 

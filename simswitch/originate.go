@@ -20,9 +20,12 @@ type attempt struct {
 	over    bool
 }
 
-// originate dials until a leg answers, group after group. It returns that leg, or nil and the cause of the last
-// failure. Source: switch_ivr_originate.c; testdata/captures/bridge_*.jsonl, whisper_*.jsonl.
+// originate dials until a leg answers, group after group. It returns that leg, or nil and the cause of the last group's
+// failure: its first leg's, however the others ended. Source: switch_ivr_originate.c; testdata/captures/bridge_*.jsonl, whisper_*.jsonl.
 func (c *channel) originate(text string) (*channel, string) {
+	if !c.ready() {
+		return nil, originatorCancel
+	}
 	d := parseDialString(text)
 	c.set("originate_disposition", "failure")
 	c.set("DIALSTATUS", "INVALIDARGS")
@@ -46,7 +49,7 @@ func (c *channel) originate(text string) (*channel, string) {
 		for _, a := range legs {
 			tried = append(tried, a.b.uuid+";"+c.legCause(a.b, winner))
 		}
-		c.set("originate_causes", strings.Join(tried, ","))
+		c.set("originate_causes", array(tried...))
 		if winner != nil {
 			return winner, ""
 		}
@@ -129,11 +132,9 @@ func (c *channel) dial(d dialString, spec legSpec) (*channel, string) {
 	}
 	b.state = "CS_INIT"
 	c.set("originate_signal_bond", b.uuid)
-	legs := b.uuid + ";Outbound Call;" + b.profile.destination
-	if list := c.get("originated_legs"); list != "" {
-		legs = list + "," + legs
-	}
-	c.set("originated_legs", legs)
+	legs := elements(c.get("originated_legs"))
+	legs = append(legs, b.uuid+";Outbound Call;"+b.profile.destination)
+	c.set("originated_legs", array(legs...))
 	return b, ""
 }
 
@@ -142,7 +143,7 @@ func (c *channel) ringGroup(d dialString, legs []*attempt) (*channel, string) {
 	start := time.Now()
 	clock := func(seconds int) time.Time { return time.Unix(start.Unix()+int64(seconds), 0) }
 	timeout := 60
-	for _, text := range []string{c.get("call_timeout"), c.get("originate_timeout"), value(d.vars, "originate_timeout")} {
+	for _, text := range []string{c.get("call_timeout"), value(d.vars, "originate_timeout")} {
 		if n := number(text); n > 0 {
 			timeout = n
 		}
@@ -165,7 +166,6 @@ func (c *channel) ringGroup(d dialString, legs []*attempt) (*channel, string) {
 	if isTrue(c.get("instant_ringback")) && c.get("ringback") != "" {
 		c.preAnswer()
 	}
-	cause := "NO_ANSWER"
 	giveUp := func(why string, except *channel) {
 		for _, a := range legs {
 			if a.b != except && !a.over {
@@ -187,16 +187,13 @@ func (c *channel) ringGroup(d dialString, legs []*attempt) (*channel, string) {
 				}
 				return winner, ""
 			}
-			if a.over && a.b.cause != "" {
-				cause = a.b.cause
-			}
 		}
 		why := ""
 		switch {
 		case !c.ready():
 			why = originatorCancel
 		case !slices.ContainsFunc(legs, func(a *attempt) bool { return !a.over }):
-			return nil, cause
+			return nil, legs[0].b.cause
 		case !now.Before(limit) && !slices.ContainsFunc(legs, func(a *attempt) bool { return a.asking && !a.over }):
 			why = "NO_ANSWER"
 		}
@@ -299,7 +296,7 @@ func (c *channel) advance(a *attempt, now time.Time, next *time.Time) *channel {
 // onAnswer runs what execute_on_answer names on a leg that has just answered. Only sched_hangup is known here.
 func (c *channel) onAnswer() {
 	if app, arg, _ := strings.Cut(c.get("execute_on_answer"), " "); app == "sched_hangup" {
-		runSchedHangup(c, arg)
+		c.execute(app, arg, "")
 	}
 }
 

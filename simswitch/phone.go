@@ -24,6 +24,10 @@ type Call struct {
 
 	Vars  map[string]string // further channel variables: sip_auth_username, sip_h_X-Foo, fspivot_account_id
 	NoRTP bool              // the caller sends no audio at all, so that recordings are empty
+
+	// KeysNeedMedia: keys come in the audio (RFC 2833), so that those pressed before an answer or early media are lost.
+	// Otherwise they come as SIP INFO, at any time.
+	KeysNeedMedia bool
 }
 
 // Phone is the caller's side of a call. Its methods may be called from any goroutine, at any time.
@@ -99,7 +103,7 @@ func (s *Switch) Call(ctx context.Context, call Call) (*Phone, error) {
 	if c.profile.name == "" {
 		c.profile.name = call.From
 	}
-	c.noRTP = call.NoRTP
+	c.noRTP, c.keysNeedMedia = call.NoRTP, call.KeysNeedMedia
 	c.callVariables(call)
 	p := &Phone{s: s, c: c, answered: make(chan struct{}), done: make(chan struct{})}
 	c.phone = p

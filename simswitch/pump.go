@@ -19,6 +19,7 @@ type frames struct {
 	key   func(digit byte) bool // takes keys, one a tick; true: that was enough. Nil: keys are left in the queue
 	done  func() bool           // asked whenever something may have changed; nil: never
 	deaf  bool                  // uuid_break does not end it
+	touch bool                  // a key ends it, as keyed, and stays in the queue
 }
 
 // pump is the frame loop that every application waits in. It takes keys, runs messages that came without
@@ -52,6 +53,10 @@ func (c *channel) pump(f frames) outcome {
 			c.runMessages()
 			continue
 		}
+		c.loseKeys(now)
+		if f.touch && len(c.keys) > 0 && soon(c.keyAt()) {
+			return keyed
+		}
 		if f.key != nil && len(c.keys) > 0 && soon(c.keyAt()) {
 			if f.key(c.takeKey(now)) {
 				return keyed
@@ -60,6 +65,16 @@ func (c *channel) pump(f frames) outcome {
 		}
 		if !f.until.IsZero() && !now.Before(f.until) {
 			return expired
+		}
+		for _, r := range c.recordings {
+			if r.endsAt.IsZero() {
+				continue
+			}
+			if soon(r.endsAt) {
+				r.stop()
+				next = now // the list has changed: look again
+				break
+			}
 		}
 		if !c.hangAt.IsZero() {
 			soon(c.hangAt)
@@ -118,6 +133,20 @@ func (c *channel) takeKey(now time.Time) byte {
 		c.leg.Digits += string(digit)
 	}
 	return digit
+}
+
+// loseKeys drops keys that were pressed before there was the media that carries them.
+func (c *channel) loseKeys(now time.Time) {
+	if !c.keysNeedMedia {
+		return
+	}
+	opened := c.answered
+	if opened.IsZero() || !c.earlyMedia.IsZero() && c.earlyMedia.Before(opened) {
+		opened = c.earlyMedia
+	}
+	for len(c.keys) > 0 && !now.Before(c.keys[0].at) && (opened.IsZero() || c.keys[0].at.Before(opened)) {
+		c.keys = c.keys[1:]
+	}
 }
 
 // heard tells whether a key waits that was pressed before now.

@@ -295,12 +295,12 @@ func (r *replayed) play(t *testing.T, c capture, a *app, deeds []deed) {
 				t.Errorf("%s: no %q (number %d) came", c.name, x.anchor, x.nth)
 				return
 			}
-			time.Sleep(time.Millisecond) // virtual
+			<-time.After(time.Millisecond) // virtual
 		}
 		if x.anchor != "" {
-			time.Sleep(time.Until(seen.Add(x.delay))) // virtual
+			<-time.After(time.Until(seen.Add(x.delay))) // virtual
 		} else {
-			time.Sleep(x.delay) // virtual
+			<-time.After(x.delay) // virtual
 		}
 		x.do()
 	}

@@ -89,6 +89,32 @@ func unescape(x, delimiter byte) (byte, bool) {
 	return x, delimiter != 0 && x == delimiter
 }
 
+// array is how a variable holds several values: one alone, or all between marks. Source: switch_event.c
+// switch_event_add_header_string with SWITCH_STACK_PUSH.
+func array(values ...string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return arrayMark + strings.Join(values, arraySeparator)
+}
+
+// elements are the values that array joined.
+func elements(text string) []string {
+	list, several := strings.CutPrefix(text, arrayMark)
+	switch {
+	case text == "":
+		return nil
+	case !several:
+		return []string{text}
+	}
+	return strings.Split(list, arraySeparator)
+}
+
+const (
+	arrayMark      = "ARRAY::"
+	arraySeparator = "|:"
+)
+
 // part is the i-th of parts, or "".
 func part(parts []string, i int) string {
 	if i < len(parts) {

@@ -152,6 +152,16 @@ func (s *Switch) Close() error {
 	return nil
 }
 
+// looksAt is when the switch's scheduler sees that t has come: it looks every half second. Source: switch_scheduler.c
+// switch_scheduler_task_thread.
+func (s *Switch) looksAt(t time.Time) time.Time {
+	const between = 500 * time.Millisecond
+	if late := t.Sub(s.started) % between; late > 0 {
+		t = t.Add(between - late)
+	}
+	return t
+}
+
 func (s *Switch) hasModule(name string) bool { return slices.Contains(s.config.Modules, name) }
 
 // hasGateway tells whether sofia has a gateway of that name.

@@ -203,7 +203,7 @@ func inBubble(t *testing.T, config Config, test func(t *testing.T, l *lab)) {
 
 // after lets virtual time pass.
 func after(d time.Duration) {
-	time.Sleep(d) // virtual: the bubble's clock
+	<-time.After(d) // virtual: the bubble's clock
 	synctest.Wait()
 }
 

@@ -18,6 +18,7 @@ const (
 	KindFrameIn     = "frame-in"     // a command came from the service; Raw
 	KindFrameOut    = "frame-out"    // a reply or event went to the service; Raw
 	KindHangup      = "hangup"       // the channel ended; Result: its cause
+	KindMute        = "mute"         // set_mute; Arg: its argument
 	KindPlay        = "play"         // a file or tone starts; Arg: its name, For: its length, below 0: no end
 	KindRecord      = "record"       // a recording was written; Arg: its file, For: its length
 	KindRespond     = "respond"      // a final SIP answer other than 200 went to the caller; Arg: code and phrase

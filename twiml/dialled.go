@@ -53,6 +53,9 @@ func judge(done dialplan.Completion, ids []string, legs map[string]*dialplan.Leg
 				d.status = better(d.status, statusOf(leg.Cause))
 			}
 		}
+		for _, cause := range b.Causes { // a leg's last event may come behind the bridge's end
+			d.status = better(d.status, statusOf(cause))
+		}
 	}
 	switch {
 	case joined != nil:

@@ -59,11 +59,6 @@ var notYet = []struct {
 	}},
 	{[]int{78}, "there is no recogniser, and nobody is told that it failed", refused(`<Record transcribeCallback="x"/>`)},
 	{[]int{79}, "legs have no callbacks", refused(`<Dial><Number statusCallback="x">1</Number></Dial>`)},
-	{[]int{83}, "with answerOnBridge the caller hears a tone, not the far side's early media: a bridge always has a ringback", func(t *testing.T) bool {
-		s := &switched{doc: `<Dial answerOnBridge="true" timeout="2">1003</Dial>`}
-		s.run(t)
-		return s.phone.Variable("ringback") != ""
-	}},
 	{[]int{86}, "no tones are sent to a leg", refused(`<Dial><Number sendDigits="wwww1928#">1</Number></Dial>`)},
 	{[]int{87, 88, 89}, "no document runs on a leg", refused(`<Dial><Number url="x">1</Number></Dial>`)},
 	{[]int{90}, "the answer's headers are not told: bridge results have none", func(t *testing.T) bool {

@@ -412,6 +412,9 @@ func TestSwitchAnswerOnBridge(t *testing.T) {
 		if !want && s.ended.SIP != 603 {
 			t.Errorf("%s: ended with %d", number, s.ended.SIP)
 		}
+		if tone := s.phone.Variable("ringback"); tone != "" {
+			t.Errorf("%s: the caller hears %q, not the far side", number, tone)
+		}
 	}
 }
 
