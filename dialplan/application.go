@@ -3,6 +3,7 @@ package dialplan
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // An Application is something to run on a channel, with its argument as typed fields. Only this package makes kinds of
@@ -24,6 +25,27 @@ type clears interface{ clears() []string }
 // void is implemented by applications that are nothing without one of their parts: the switch would hang up over some,
 // and crash over one. A void one is not sent and completes as dropped.
 type void interface{ void() bool }
+
+// parting is implemented by applications that end a call which somebody takes away meanwhile: the switch still runs what
+// was queued when it left. They are sent when next to nothing is left to run before them, which costs up to one tick.
+// Source: docs/reference/esl.md, End of a call.
+type parting interface{ parting() }
+
+// brief is how long a call may be taken away in vain: what a parting application is queued behind all the same.
+const brief = 250 * time.Millisecond
+
+// atMost is how long an application takes at most; an hour stands for what nobody knows.
+func atMost(a Application) time.Duration {
+	switch a := a.(type) {
+	case Playback:
+		return a.File.length()
+	case Sleep:
+		return a.For
+	case Bridge, Conference, Deflect, Park, PlayAndGetDigits, Read, Record, Say, Speak:
+		return time.Hour
+	}
+	return 0
+}
 
 // describes is implemented by applications whose argument holds what nobody should read.
 type describes interface{ describe() string }

@@ -248,6 +248,15 @@ func (c *Channel) HasModule(ctx context.Context, name string) bool {
 	return c.modules[name]
 }
 
+// ahead is how long what is at the switch takes at most.
+func (c *Channel) ahead() time.Duration {
+	var d time.Duration
+	for _, e := range c.pending {
+		d += atMost(e.app)
+	}
+	return d
+}
+
 // flush sends what fits into the window, in one write.
 func (c *Channel) flush() {
 	if len(c.unsent) == 0 {
@@ -260,6 +269,9 @@ func (c *Channel) flush() {
 	var commands []esl.Command
 	for len(c.unsent) > 0 && len(c.pending) < window {
 		e := c.unsent[0]
+		if _, ok := e.app.(parting); ok && c.ahead() > brief {
+			break
+		}
 		c.unsent = c.unsent[1:]
 		if v, ok := e.app.(void); ok && v.void() {
 			c.timeline.Warn("", e.app.Name()+" has nothing to work on: it is left out")
@@ -483,7 +495,7 @@ func (c *Channel) Finish(ctx context.Context) End {
 	const moment = 2 * time.Second
 	timer := time.NewTimer(moment)
 	defer timer.Stop()
-	for c.end.Event == nil && c.end.Err == nil && c.end.How != Left {
+	for waiting := true; waiting && c.end.Event == nil && c.end.Err == nil && c.end.How != Left; {
 		e, err := c.session.Next()
 		switch {
 		case e != nil:
@@ -491,17 +503,19 @@ func (c *Channel) Finish(ctx context.Context) End {
 			continue
 		case err != nil:
 			c.broken(err)
-			return c.end
+			continue
 		}
 		select {
 		case <-c.session.Ready():
 		case <-timer.C:
-			c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot,
-				Text: "hung up, without its last event"})
-			return c.end
+			waiting = false
 		case <-ctx.Done():
-			return c.end
+			waiting = false
 		}
+	}
+	if c.end.How == HungUp && c.end.Event == nil {
+		c.timeline.Add(timeline.Record{Kind: timeline.KindCall, From: timeline.Switch, To: timeline.FSPivot,
+			Text: "hung up, without a last event"})
 	}
 	return c.end
 }

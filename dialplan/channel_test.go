@@ -239,7 +239,7 @@ func TestSettingsThatHoldAreNotRepeated(t *testing.T) {
 		}
 		got := slices.DeleteFunc(l.ran(), func(s string) bool {
 			return strings.HasPrefix(s, "playback ") ||
-				strings.HasPrefix(s, "sleep ")
+				strings.HasPrefix(s, "sleep ") || s == "set sleep_eat_digits=true"
 		})
 		want := []string{
 			"set playback_terminators=1", "set playback_terminators=none", "set playback_terminators=9",
@@ -677,4 +677,39 @@ func TestPasswordsAreNotTold(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPartingWaits is a hangup behind what takes long: it is sent when that has ended, so that it can't hit a call which
+// was taken away meanwhile. Behind what is short it goes along at once.
+func TestPartingWaits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		before []dialplan.Application
+		sent   bool // at once
+		ends   time.Duration
+	}{
+		{[]dialplan.Application{quiet(20 * time.Millisecond), quiet(20 * time.Millisecond)}, true, 80 * time.Millisecond},
+		{[]dialplan.Application{quiet(10 * time.Second)}, false, 10 * time.Second},
+		{[]dialplan.Application{dialplan.Speak{Voice: dialplan.Voice{Engine: "flite", Name: "slt"},
+			Text: dialplan.Spoken("Hello")}}, false, time.Second},
+	} {
+		onCall(t, simswitch.Config{}, func(t *testing.T, l *lab) {
+			l.Queue(dialplan.Answer{})
+			l.Queue(c.before...)
+			l.Queue(dialplan.Hangup{})
+			synctest.Wait()
+			sent := slices.ContainsFunc(l.traced(simswitch.KindFrameIn), func(x simswitch.Trace) bool {
+				return strings.Contains(strings.ToLower(string(x.Raw)), "execute-app-name: hangup")
+			})
+			if sent != c.sent {
+				t.Errorf("%v: the hangup was sent at once: %t, want %t", c.before, sent, c.sent)
+			}
+			if err := l.Drain(t.Context()); !errors.Is(err, dialplan.ErrGone) {
+				t.Errorf("%v: %v", c.before, err)
+			}
+			if l.since() > c.ends+100*time.Millisecond {
+				t.Errorf("%v: hung up after %v, want %v and a tick", c.before, l.since(), c.ends)
+			}
+		})
+	}
 }

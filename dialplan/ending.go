@@ -42,6 +42,8 @@ func (c Cause) word() string {
 // Hangup ends the channel. Source: mod_dptools "hangup".
 type Hangup struct{ Cause Cause } // zero: NORMAL_CLEARING
 
+func (Hangup) parting() {}
+
 // Name implements Application.
 func (Hangup) Name() string         { return "hangup" }
 func (h Hangup) argument() argument { return argument(h.Cause.word()) }
@@ -81,6 +83,8 @@ func (r Respond) argument() argument {
 // Source: mod_dptools "redirect"; mod_sofia puts the argument into the Contact as it is, so it must have its scheme.
 type Redirect struct{ To SIPURI }
 
+func (Redirect) parting() {}
+
 // Name implements Application.
 func (Redirect) Name() string         { return "redirect" }
 func (r Redirect) argument() argument { return argument(r.To.scheme() + r.To.word()) }
@@ -95,6 +99,8 @@ type Deflect struct {
 	To   SIPURI
 	Stay bool
 }
+
+func (Deflect) parting() {}
 
 // Name implements Application.
 func (Deflect) Name() string         { return "deflect" }
@@ -112,6 +118,8 @@ type Transfer struct {
 	Extension Number
 	Context   Name // zero: "default"
 }
+
+func (Transfer) parting() {}
 
 // Name implements Application.
 func (Transfer) Name() string { return "transfer" }

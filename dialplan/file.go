@@ -44,6 +44,16 @@ func Silence(d time.Duration) File {
 	return File{"silence_stream://" + strconv.FormatInt(milliseconds(d), 10)}
 }
 
+// length is how long a file plays at most, an hour where only the switch can tell.
+func (f File) length() time.Duration {
+	if ms, ok := strings.CutPrefix(f.name, "silence_stream://"); ok {
+		if n, err := strconv.Atoi(ms); err == nil && n >= 0 {
+			return time.Duration(n) * time.Millisecond
+		}
+	}
+	return time.Hour
+}
+
 // EndlessSilence goes on until it is stopped.
 func EndlessSilence() File { return File{"silence_stream://-1"} }
 

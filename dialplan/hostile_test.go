@@ -194,6 +194,7 @@ var settings = map[string]*regexp.Regexp{
 	"playback_terminators":           regexp.MustCompile(`^(none|any|[0-9*#A-D]+)$`),
 	"ringback":                       regexp.MustCompile(`^$|` + ringback.String()), // none: the far side's early media
 	"sip_refer_continue_after_reply": truth,
+	"sleep_eat_digits":               truth,
 	"transfer_ringback":              ringback,
 }
 

@@ -121,7 +121,7 @@ func (s Say) needs() []Variable {
 	return []Variable{variable("playback_terminators", s.Stop.terminators())}
 }
 
-// Sleep waits on the channel without media, for at least 1 ms. Source: mod_dptools "sleep".
+// Sleep waits on the channel without media, for at least 1 ms; keys do not end it. Source: mod_dptools "sleep".
 type Sleep struct{ For time.Duration }
 
 // Name implements Application.
@@ -129,6 +129,9 @@ func (Sleep) Name() string { return "sleep" }
 func (s Sleep) argument() argument {
 	return argument(strconv.FormatInt(milliseconds(s.For), 10))
 }
+
+// A key would end it, and stay to end the next one as well.
+func (Sleep) needs() []Variable { return []Variable{variable("sleep_eat_digits", "true")} }
 
 // Record writes what the caller says to File, until Limit, Silence or a key of Stop ends it.
 //
@@ -144,6 +147,8 @@ type Record struct {
 	Threshold      int
 	Stop           Digits
 }
+
+func (Record) parting() {}
 
 // Name implements Application.
 func (Record) Name() string { return "record" }

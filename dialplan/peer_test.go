@@ -246,14 +246,14 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	onPeer(t, func(t *testing.T, p *peer) {
 		p.reply = func(line string) string {
-			if strings.HasPrefix(line, "sleep") {
+			if strings.HasPrefix(line, "set_mute") {
 				return "-ERR no"
 			}
 			return "+OK"
 		}
 		p.Queue(quiet(time.Second))
-		done, err := p.Do(t.Context(), dialplan.Sleep{For: time.Second})
-		if err != nil || !done.Dropped || done.Application != "sleep" {
+		done, err := p.Do(t.Context(), dialplan.MuteWrite{})
+		if err != nil || !done.Dropped || done.Application != "set_mute" {
 			t.Errorf("refused: %+v, %v", done, err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -112,6 +112,34 @@ func TestExit(t *testing.T) {
 	}
 }
 
+// Exit does not leave before the switch has parked the channel, unless the switch has left.
+func TestExitSettles(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		wait, want time.Duration
+		closes     bool
+	}{{0, settleTime, false}, {settleTime / 2, settleTime / 2, false}, {settleTime, 0, false}, {0, 0, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			s, p := piped(t)
+			var playing sync.WaitGroup
+			playing.Go(func() {
+				if !c.closes {
+					p.expect("exit\n\n")
+				}
+				p.conn.Close()
+			})
+			time.Sleep(c.wait)
+			synctest.Wait()
+			start := time.Now()
+			s.Exit()
+			if took := time.Since(start); took != c.want {
+				t.Errorf("after %v, closed %t: took %v, want %v", c.wait, c.closes, took, c.want)
+			}
+			playing.Wait()
+		})
+	}
+}
+
 // Exit waits for a switch that does not hurry, but not long.
 func TestExitUnanswered(t *testing.T) {
 	t.Parallel()
@@ -129,8 +157,8 @@ func TestExitUnanswered(t *testing.T) {
 				playing.Go(func() { script(p) })
 				start := time.Now()
 				s.Exit()
-				if took := time.Since(start); took != byeTimeout {
-					t.Errorf("took %v, want %v", took, byeTimeout)
+				if took := time.Since(start); took != settleTime+byeTimeout {
+					t.Errorf("took %v, want %v", took, settleTime+byeTimeout)
 				}
 				playing.Wait()
 				p.ends()

@@ -16,13 +16,14 @@ import (
 
 // Limits and times of a session.
 const (
-	connectTimeout = 5 * time.Second  // for the whole reply to connect
-	writeTimeout   = 10 * time.Second // for the switch to take a command
-	byeTimeout     = time.Second      // for exit to be taken and the last frames to come
-	linger         = 5                // seconds that the switch keeps the socket after the channel's end
-	maxBacklog     = 20000            // events that wait for the owner
-	maxBacklogSize = 128 << 20        // bytes of them
-	maxOutstanding = 10000            // commands that wait for a reply
+	connectTimeout = 5 * time.Second        // for the whole reply to connect
+	writeTimeout   = 10 * time.Second       // for the switch to take a command
+	byeTimeout     = time.Second            // for exit to be taken and the last frames to come
+	settleTime     = 100 * time.Millisecond // after connect, before we may leave
+	linger         = 5                      // seconds that the switch keeps the socket after the channel's end
+	maxBacklog     = 20000                  // events that wait for the owner
+	maxBacklogSize = 128 << 20              // bytes of them
+	maxOutstanding = 10000                  // commands that wait for a reply
 	readBuffer     = 4 << 10
 )
 
@@ -63,6 +64,7 @@ type Session struct {
 	in   *frameReader // the handshake's, then the reader's
 	data *Event
 	uuid string
+	came time.Time // when the switch had answered to connect
 
 	write sync.Mutex // held while commands take their places in waiting and are written, so that both have one order
 
@@ -110,7 +112,9 @@ func (s *Session) handshake(events []string) error {
 	if err := s.introduce(); err != nil {
 		return err
 	}
+	s.came = time.Now()
 	if mode, control := s.data.Get("Socket-Mode"), s.data.Get("Control"); mode != "async" || control != "full" {
+		s.settle()
 		return &ModeError{Mode: mode, Control: control}
 	}
 	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
@@ -271,6 +275,7 @@ func (s *Session) ended() error {
 // Exit gives the channel back: with `exit` the dialplan goes on with its next action, or ends. It reads what still
 // comes for a moment, closes the connection and waits for the reader.
 func (s *Session) Exit() {
+	s.settle()
 	s.mu.Lock()
 	s.leaving = true
 	s.mu.Unlock()
@@ -280,6 +285,18 @@ func (s *Session) Exit() {
 		<-s.stopped
 	}
 	s.Close()
+}
+
+// settle waits until the switch has surely parked the channel for us. Who leaves before that leaves the channel parked for
+// ever: the switch wakes it when the socket goes, and then parks it. Source: FreeSWITCH 1.10.12 mod_event_socket
+// socket_function; tried, with 1 of 2 calls stuck that were left at once.
+func (s *Session) settle() {
+	left := time.NewTimer(time.Until(s.came.Add(settleTime)))
+	defer left.Stop()
+	select {
+	case <-left.C:
+	case <-s.stopped: // by the switch
+	}
 }
 
 // Close drops the connection and waits for the reader. The channel lives on without us, as after Exit.

@@ -265,3 +265,35 @@ func TestPlay(t *testing.T) {
 		diff(t, "spoken", []string{"End."}, s.spoken())
 	})
 }
+
+// Somebody takes the call away while it plays with more queued behind: the session ends, the call lives on, and nothing
+// more of the document reaches it, its last hangup least of all.
+func TestTransferredAway(t *testing.T) {
+	for name, document := range map[string]string{
+		"a hangup is queued":  `<Response><Play>silence_stream://20000</Play></Response>`,
+		"a request follows":   `<Response><Play>silence_stream://20000</Play><Redirect>next</Redirect></Response>`,
+		"digits are awaited":  `<Response><Gather timeout="20" action="next"/></Response>`,
+		"a recording goes on": `<Response><Record timeout="20" action="next"/></Response>`,
+		"more is queued":      `<Response><Play>silence_stream://20000</Play><Say>Never.</Say><Play>silence_stream://5</Play><Hangup/></Response>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(t *testing.T, s *stage) {
+				s.web.answer("/start", document)
+				p := s.call(caller{pivot: "/start"})
+				s.answered(p)
+				s.web.until(t, "/start")
+				p.press("w")
+				s.world.transfer(t, s.web.until(t, "/start").params.Get("CallSid"), p)
+				s.until("the end of the session", over)
+				select {
+				case <-p.done():
+					t.Errorf("the call that was taken away was hung up: %+v", p.end())
+				case <-time.After(2 * time.Second):
+				}
+				diff(t, "requests", []string{"/start"}, s.web.lines())
+				p.hangup()
+				<-p.done()
+			})
+		})
+	}
+}

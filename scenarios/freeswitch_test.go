@@ -273,6 +273,13 @@ func (w *freeswitch) call(t testing.TB, port int, c caller) phone {
 	return p
 }
 
+func (w *freeswitch) transfer(t testing.TB, id string, _ phone) {
+	t.Helper()
+	if answer, err := w.api("uuid_transfer " + id + " 9002 XML far"); err != nil || !strings.HasPrefix(answer, "+OK") {
+		t.Fatalf("uuid_transfer: %s %v", answer, err)
+	}
+}
+
 // idle waits until no channel lives of a caller whose number begins with 1555999: other scenarios run meanwhile.
 func (w *freeswitch) idle(t testing.TB) {
 	t.Helper()

@@ -59,7 +59,7 @@ func (w *simulated) call(t testing.TB, port int, c caller) phone {
 	if c.pivot != "" {
 		vars["fspivot_voice_url"], vars["fspivot_req_format"] = c.pivot, c.format
 	}
-	p, err := w.fs.Call(t.Context(), simswitch.Call{Request: c.number, From: c.from, FromName: c.name, Vars: vars})
+	p, err := w.fs.Call(t.Context(), simswitch.Call{Request: c.number, From: c.from, FromName: c.name, Vars: vars, KeysNeedMedia: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +75,8 @@ func (w *simulated) call(t testing.TB, port int, c caller) phone {
 	}()
 	return sp
 }
+
+func (w *simulated) transfer(_ testing.TB, _ string, p phone) { p.(*simulatedPhone).p.Transfer() }
 
 func (w *simulated) idle(t testing.TB) {
 	t.Helper()

@@ -48,6 +48,8 @@ func TestMain(m *testing.M) {
 type world interface {
 	// call dials as c says; the switch hands the call to the service that listens on port of loopback.
 	call(t testing.TB, port int, c caller) phone
+	// transfer is somebody who takes the service's channel, of that UUID, away from it and holds it.
+	transfer(t testing.TB, id string, p phone)
 	// idle waits until no channel of the stage's calls is left.
 	idle(t testing.TB)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -57,33 +58,41 @@ func logRecord(log *logrus.Entry, r timeline.Record) {
 
 // What a request tells may be a secret in the log: digits, in a query, a form or JSON, and parameters whose name says so.
 var (
+	secrets    = []string{"password", "passwd", "secret", "token", "api_key", "apikey", "access_key", "accesskey", "signature"}
+	named      = `(?:` + strings.Join(secrets, "|") + `)`
 	digitsForm = regexp.MustCompile(`\b(Digits(?:\[[^=&\s]*\]|%5B[^=&\s]*%5D)?=)([^&":\s]*)`)
 	digitsJSON = regexp.MustCompile(`("Digits":\s*)("[^"]*"|\{[^{}]*\})`)
-	jsonDigits = regexp.MustCompile(`(:\s*|^)"([^"]*)"`)
-	secretForm = regexp.MustCompile(`(?i)([?&\s\[_-](?:password|passwd|secret|token|api_?key|access_?key|signature)\]?=)([^&"\s]*)`)
-	secretJSON = regexp.MustCompile(`(?i)("[^"]*(?:password|passwd|secret|token|api_?key|access_?key|signature)":\s*)"(?:[^"\\]|\\.)*"`)
+	jsonValue  = regexp.MustCompile(`(:\s*|^)"([^"]*)"`)
+	secretForm = regexp.MustCompile(`(?i)([?&\s\[_-]` + named + `\]?=)([^&"\s]*)`)
+	secretJSON = regexp.MustCompile(`(?i)("[^"]*` + named + `":\s*)"(?:[^"\\]|\\.)*"`)
 )
 
 // hide replaces the digits of a request by how many they are, and secrets by nothing at all.
 func hide(s string) string {
+	if strings.Contains(s, "Digits") {
+		s = digitsForm.ReplaceAllStringFunc(s, func(m string) string {
+			parts := digitsForm.FindStringSubmatch(m)
+			digits, err := url.QueryUnescape(parts[2])
+			if err != nil {
+				digits = parts[2]
+			}
+			return fmt.Sprintf("%s(%d)", parts[1], len(digits))
+		})
+		s = digitsJSON.ReplaceAllStringFunc(s, func(m string) string {
+			parts := digitsJSON.FindStringSubmatch(m)
+			return parts[1] + jsonValue.ReplaceAllStringFunc(parts[2], func(m string) string {
+				value := jsonValue.FindStringSubmatch(m)
+				return fmt.Sprintf(`%s"(%d)"`, value[1], len(value[2]))
+			})
+		})
+	}
 	if !strings.ContainsAny(s, "=:") {
 		return s
 	}
-	s = digitsForm.ReplaceAllStringFunc(s, func(m string) string {
-		parts := digitsForm.FindStringSubmatch(m)
-		digits, err := url.QueryUnescape(parts[2])
-		if err != nil {
-			digits = parts[2]
-		}
-		return fmt.Sprintf("%s(%d)", parts[1], len(digits))
-	})
-	s = digitsJSON.ReplaceAllStringFunc(s, func(m string) string {
-		parts := digitsJSON.FindStringSubmatch(m)
-		return parts[1] + jsonDigits.ReplaceAllStringFunc(parts[2], func(m string) string {
-			value := jsonDigits.FindStringSubmatch(m)
-			return fmt.Sprintf(`%s"(%d)"`, value[1], len(value[2]))
-		})
-	})
-	s = secretForm.ReplaceAllString(s, "$1(hidden)")
-	return secretJSON.ReplaceAllString(s, `$1"(hidden)"`)
+	lower := strings.ToLower(s)
+	if slices.ContainsFunc(secrets, func(name string) bool { return strings.Contains(lower, name) }) {
+		s = secretForm.ReplaceAllString(s, "$1(hidden)")
+		s = secretJSON.ReplaceAllString(s, `$1"(hidden)"`)
+	}
+	return s
 }

@@ -92,7 +92,8 @@ func (c *channel) scheduleHangup(when, cause string) {
 		}
 		at += time.Now().Unix()
 	}
-	if end := c.s.looksAt(time.Unix(at, 0)); c.hangAt.IsZero() || end.Before(c.hangAt) { // each that was scheduled stays: the first ends it
+	// Each that was scheduled stays: the first ends it.
+	if end := c.s.looksAt(time.Unix(at, 0)); c.hangAt.IsZero() || end.Before(c.hangAt) {
 		c.hangAt, c.hangCause, c.hangBy = end, name, hungUpBySwitch
 	}
 	c.poke()

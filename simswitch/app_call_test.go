@@ -159,7 +159,9 @@ func TestScheduledHangupOfALeg(t *testing.T) {
 	// The clock is looked at twice a second, counted from the switch's start.
 	s := &Switch{started: time.Unix(100, 2e8)}
 	for at, want := range map[time.Time]time.Time{
-		time.Unix(103, 0): time.Unix(103, 2e8), time.Unix(103, 2e8): time.Unix(103, 2e8), time.Unix(103, 3e8): time.Unix(103, 7e8),
+		time.Unix(103, 0):   time.Unix(103, 2e8),
+		time.Unix(103, 2e8): time.Unix(103, 2e8),
+		time.Unix(103, 3e8): time.Unix(103, 7e8),
 	} {
 		if got := s.looksAt(at); !got.Equal(want) {
 			t.Errorf("looks at %v for %v, want %v", got, at, want)
@@ -175,11 +177,11 @@ func TestTransferRunsTheQueue(t *testing.T) {
 			inBubble(t, Config{}, func(t *testing.T, l *lab) {
 				phone, a := l.call(t, Call{})
 				a.execute("1", "answer", "")
-				if how == "transfer" {
-					a.execute("2", "transfer", "9196 XML default")
-				} else {
-					a.execute("2", "sleep", "60000")
+				app, arg := "transfer", "9196 XML default"
+				if how != app {
+					app, arg = "sleep", "60000"
 				}
+				a.execute("2", app, arg)
 				a.execute("3", "set", "x=1")
 				a.execute("4", "playback", "silence_stream://100")
 				a.execute("5", "sleep", "300")
@@ -190,16 +192,16 @@ func TestTransferRunsTheQueue(t *testing.T) {
 					l.s.API("uuid_transfer " + phone.UUID() + " 9196")
 				}
 				after(time.Second)
-				wantCompletions(t, a, "answer 1 _none_", map[string]string{"transfer": "transfer", "uuid_transfer": "sleep"}[how]+" 2 _none_",
-					"set 3 _none_", "playback 4 PLAYBACK ERROR", "sleep 5 _none_", "bridge 6 _none_", "eval 7 _none_",
-					"socket - _none_", "answer - _none_")
+				wantCompletions(t, a, "answer 1 _none_", app+" 2 _none_", "set 3 _none_", "playback 4 PLAYBACK ERROR",
+					"sleep 5 _none_", "bridge 6 _none_", "eval 7 _none_", "socket - _none_", "answer - _none_")
 				if n := len(phone.Legs()); n > 0 {
 					t.Errorf("%d legs were dialled", n)
 				}
 				var states []string
 				for _, f := range a.frames() {
-					state := f.headers["Channel-State"] + " " + f.headers["Channel-State-Number"] + " " + f.headers["Channel-Call-State"]
-					if f.name() != "command/reply" && f.kind == "text/event-plain" && !slices.Contains(states, state) {
+					h := f.headers
+					state := h["Channel-State"] + " " + h["Channel-State-Number"] + " " + h["Channel-Call-State"]
+					if f.kind == "text/event-plain" && !slices.Contains(states, state) {
 						states = append(states, state)
 					}
 				}

@@ -15,7 +15,10 @@ func TestExport(t *testing.T) {
 		}
 		a.execute("bridge", "bridge", "sofia/external/9002@x")
 		after(time.Second)
-		got := map[string]string{"export_vars": phone.Variable("export_vars"), "a": phone.Variable("a"), "b": phone.Variable("b")}
+		got := map[string]string{}
+		for _, name := range []string{"export_vars", "a", "b"} {
+			got[name] = phone.Variable(name)
+		}
 		want := map[string]string{"export_vars": "a,nolocal:b,a", "a": "3", "b": ""}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("caller's variables (-want +got):\n%s", diff)

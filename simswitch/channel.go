@@ -67,7 +67,7 @@ type channel struct {
 	hangAt        time.Time // sched_hangup, or the end of a B leg's patience; zero: none
 	hangCause     string
 	hangBy        ender
-	late          bool // its scheduled hangup came while an application ran, which did not see it
+	late          bool // the switch hung it up: an application that ran did not take that for a failure
 
 	recordings []*recording
 	seized     *channel // who talks to this channel after taking it from what it did
@@ -229,6 +229,7 @@ func (c *channel) hangup(cause string, by ender) {
 		return
 	}
 	c.cause, c.ender, c.hungup = cause, by, time.Now()
+	c.late = by == hungUpBySwitch
 	switch early := c.answered.IsZero(); {
 	case early && c.outbound && by == hungUpBySwitch:
 		c.ender = cancels

@@ -246,8 +246,8 @@ func TestHangupWhileConnecting(t *testing.T) {
 		after(500 * time.Millisecond)
 		phone.Hangup("")
 		a := newApp(<-l.conns)
-		go a.send("connect\n\nlinger 2\n\n")
 		<-phone.Done()
+		go a.send("connect\n\nlinger 2\n\n") // too late
 		select {
 		case <-a.eof:
 		case <-time.After(time.Hour):
@@ -466,6 +466,31 @@ func TestScheduledHangup(t *testing.T) {
 		synctest.Wait()
 		wantCompletions(t, a, "answer 1 _none_", "sched_hangup 2 _none_", "conference 3 _none_", "socket - _none_")
 	})
+}
+
+// TestWhoHangsUpAPlayback: it fails by the caller's hangup, not by one that came from elsewhere.
+func TestWhoHangsUpAPlayback(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		hangup func(l *lab, p *Phone)
+		want   string
+	}{
+		{"the caller", func(_ *lab, p *Phone) { p.Hangup("") }, "PLAYBACK ERROR"},
+		{"uuid_kill", func(l *lab, p *Phone) { l.s.API("uuid_kill " + p.UUID()) }, "FILE PLAYED"},
+		{"sched_hangup", func(l *lab, p *Phone) { l.s.API("sched_hangup +1 " + p.UUID()) }, "FILE PLAYED"},
+	} {
+		inBubble(t, Config{}, func(t *testing.T, l *lab) {
+			phone, a := l.call(t, Call{})
+			a.execute("1", "playback", "silence_stream://60000")
+			after(time.Second)
+			c.hangup(l, phone)
+			<-phone.Done()
+			synctest.Wait()
+			if f, _ := a.completion("1"); f.headers["Application-Response"] != c.want {
+				t.Errorf("%s: playback ended with %q, want %q", c.name, f.headers["Application-Response"], c.want)
+			}
+		})
+	}
 }
 
 func TestCloseEndsEverything(t *testing.T) {

@@ -164,7 +164,6 @@ func (c *channel) dueHangup(now time.Time) {
 		return
 	}
 	c.hangup(c.hangCause, c.hangBy)
-	c.late = true
 	for _, l := range c.listeners {
 		l.notice()
 	}

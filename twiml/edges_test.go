@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"fspivot/simswitch"
 )
 
 // edges are the cases of twiml.md 10 with the tests here that hold them, in the order of the book.
@@ -75,11 +72,6 @@ var notYet = []struct {
 	{[]int{116}, "no payments, and nobody is told", refused(`<Pay action="a"/>`)},
 	{[]int{117}, "no messages, and nobody is told", refused(`<Sms action="a">x</Sms>`)},
 	{[]int{118}, "no echo", refused(`<Echo/>`)},
-	{[]int{121}, "a channel that is taken away is noticed one event later, when a request has been asked for", func(t *testing.T) bool {
-		s := &switched{doc: `<Play>60s</Play><Redirect>x</Redirect>`, acts: []act{{3 * time.Second, (*simswitch.Phone).Transfer}}}
-		s.run(t)
-		return s.outcome.Kind == RequestNext
-	}},
 }
 
 // refused tells that a document has something that is not supported.

@@ -453,7 +453,8 @@ func TestSwitchHangup(t *testing.T) {
 // 121: somebody takes the call away: no hangup, no request.
 func TestSwitchLeft(t *testing.T) {
 	t.Parallel()
-	for _, doc := range []string{`<Play>60s</Play>`, `<Pause length="60"/>`, `<Gather action="a" timeout="60"><Play>2s</Play></Gather>`, `<Say loop="0">a<break/>b</Say>`} {
+	for _, doc := range []string{`<Play>60s</Play>`, `<Pause length="60"/>`, `<Gather action="a" timeout="60"><Play>2s</Play></Gather>`, `<Say loop="0">a<break/>b</Say>`,
+		`<Play>60s</Play><Redirect>x</Redirect>`} {
 		s := &switched{doc: doc, acts: []act{{3 * time.Second, (*simswitch.Phone).Transfer}}}
 		s.run(t)
 		if s.err != nil || s.outcome.Kind != Left || s.outcome.Request != nil {
