@@ -273,7 +273,7 @@ func TestTransferredAway(t *testing.T) {
 		"a hangup is queued":  `<Response><Play>silence_stream://20000</Play></Response>`,
 		"a request follows":   `<Response><Play>silence_stream://20000</Play><Redirect>next</Redirect></Response>`,
 		"digits are awaited":  `<Response><Gather timeout="20" action="next"/></Response>`,
-		"a recording goes on": `<Response><Record timeout="20" action="next"/></Response>`,
+		"a recording goes on": `<Response><Record playBeep="false" timeout="20" action="next"/></Response>`,
 		"more is queued":      `<Response><Play>silence_stream://20000</Play><Say>Never.</Say><Play>silence_stream://5</Play><Hangup/></Response>`,
 	} {
 		t.Run(name, func(t *testing.T) {
