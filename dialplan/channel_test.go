@@ -306,7 +306,7 @@ func TestBreak(t *testing.T) {
 			t.Errorf("playback after the break: %+v, %v", done, err)
 		}
 		// The setting before it was dropped with the rest, so that it is sent again.
-		done, err = l.Do(t.Context(), dialplan.Playback{File: dialplan.Silence(time.Second), Stop: "5"})
+		_, err = l.Do(t.Context(), dialplan.Playback{File: dialplan.Silence(time.Second), Stop: "5"})
 		if got := l.phone.Variable("playback_terminators"); err != nil || got != "5" {
 			t.Errorf("terminators are %q, %v", got, err)
 		}

@@ -17,7 +17,7 @@ func runHangup(c *channel, arg string) {
 // respond <code> [phrase] refuses a call. One that was answered is hung up by a code from 400 on, with the same cause;
 // lower ones do nothing then.
 func runRespond(c *channel, arg string) {
-	code, phrase, _ := strings.Cut(arg, " ")
+	code, _, _ := strings.Cut(arg, " ")
 	status := number(code)
 	if c.dead() || status < 100 || !c.answered.IsZero() && status < 400 {
 		return
@@ -31,9 +31,6 @@ func runRespond(c *channel, arg string) {
 		return
 	}
 	c.sip = status
-	if phrase == "" {
-		phrase = sipPhrases[status]
-	}
 	c.hangup(causeOfSIP(status), hungUpBySwitch)
 }
 

@@ -208,8 +208,6 @@ func (c *channel) ring() {
 	c.trace(KindRing, "")
 }
 
-func (c *channel) mediaReady() bool { return !c.answered.IsZero() || !c.earlyMedia.IsZero() }
-
 func (c *channel) startMedia() {
 	if _, ok := c.vars.get("local_media_port"); ok {
 		return

@@ -83,9 +83,6 @@ func (c *channel) pump(f frames) outcome {
 	}
 }
 
-// sleep is a pump that only its time, a break or the channel's end ends.
-func (c *channel) sleep(d time.Duration) outcome { return c.pump(frames{until: time.Now().Add(d)}) }
-
 // wait gives the lock away until t (zero: no end) or a poke.
 func (c *channel) wait(t time.Time) {
 	var timer *time.Timer

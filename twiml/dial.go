@@ -202,7 +202,7 @@ func parseNoun(e *element) target {
 			return n
 		}
 	case "Sip":
-		return parseSip(e)
+		return parseSIP(e)
 	default:
 		return parseUser(e)
 	}

@@ -6,18 +6,18 @@ import (
 	"fspivot/dialplan"
 )
 
-// Sip is a SIP address to ring, with headers for its INVITE:
+// SIP is a SIP address to ring, with headers for its INVITE:
 //
 //	<Sip username="u" password="p">sip:user@example.org:5060;transport=tcp?X-Case=42</Sip>
 //
 // Headers are X-… and the few that dialplan.ParseHeader takes. Source: twiml.md 4.7.
-type Sip struct {
+type SIP struct {
 	URI      dialplan.SIPURI
 	Username string         // up to 256 letters, digits and + * # . _ - @; "": no credentials
 	Password dialplan.Value // without what has a meaning in a dial string
 }
 
-func parseSip(e *element) target {
+func parseSIP(e *element) target {
 	e.noElements()
 	uri, refused, err := dialplan.ParseSIPURI(strings.TrimSpace(e.text()))
 	if err != nil {
@@ -27,7 +27,7 @@ func parseSip(e *element) target {
 	for _, name := range refused {
 		e.problem("13252", "header %q may not be sent: it is left out", name)
 	}
-	v := Sip{URI: uri, Username: e.attribute("username")}
+	v := SIP{URI: uri, Username: e.attribute("username")}
 	password, _ := e.lookup("password")
 	switch {
 	case v.Username == "" && password == "":
@@ -43,7 +43,7 @@ func parseSip(e *element) target {
 	return v
 }
 
-func (n Sip) endpoints(s *session) ([]dialplan.Endpoint, error) {
+func (n SIP) endpoints(s *session) ([]dialplan.Endpoint, error) {
 	endpoint, err := s.Routes.SIP(n.URI)
 	if err != nil {
 		return nil, err

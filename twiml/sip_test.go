@@ -24,7 +24,7 @@ func TestSip(t *testing.T) {
 		}
 		return h
 	}
-	for content, want := range map[string]Sip{
+	for content, want := range map[string]SIP{
 		`<Sip>sip:ann@example.org</Sip>`:                                 {URI: uri},
 		"<Sip>\n ann@example.org \n</Sip>":                               {URI: uri},
 		`<Sip>SIP:ann@example.org:5070</Sip>`:                            {URI: with(func(u *dialplan.SIPURI) { u.Port = "5070" })},
@@ -67,7 +67,7 @@ func TestSipProblems(t *testing.T) {
 		if diff := cmp.Diff(want, problems); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", content, diff)
 		}
-		if len(got) == 1 && got[0].(Sip).Username != "" {
+		if len(got) == 1 && got[0].(SIP).Username != "" {
 			t.Errorf("%s: half of the credentials are left: %+v", content, got[0])
 		}
 	}
