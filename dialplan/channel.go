@@ -232,20 +232,27 @@ func (c *Channel) Kill(leg string, cause Cause) {
 	}
 }
 
-// HasModule asks the switch, once, whether a module is loaded: an application of a missing one hangs the call up.
-func (c *Channel) HasModule(ctx context.Context, name string) bool {
+// SwitchID is the switch's own id: of the process, so that one which was started anew has another.
+func (c *Channel) SwitchID() string { return c.Header("Core-UUID") }
+
+// HasModule asks the switch, once, whether a module is loaded: an application of a missing one hangs the call up. The
+// error is ErrGone when it can't be asked any more, and the context's cause when that ended.
+func (c *Channel) HasModule(ctx context.Context, name string) (bool, error) {
 	if has, ok := c.modules[name]; ok {
-		return has
+		return has, nil
 	}
 	if name == "" || !only(name, "_-") {
-		return false
+		return false, nil
 	}
 	answer, err := c.session.Call(ctx, "module_exists", name)
-	if err != nil {
-		return false
+	switch {
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case err != nil:
+		return false, ErrGone
 	}
 	c.modules[name] = strings.TrimSpace(answer) == "true"
-	return c.modules[name]
+	return c.modules[name], nil
 }
 
 // ahead is how long what is at the switch takes at most.

@@ -490,8 +490,8 @@ func TestSocketDies(t *testing.T) {
 			end.Event != nil {
 			t.Errorf("end is %+v", end)
 		}
-		if l.HasModule(t.Context(), "mod_flite") {
-			t.Error("a dead socket has modules")
+		if has, err := l.HasModule(t.Context(), "mod_flite"); has || !errors.Is(err, dialplan.ErrGone) {
+			t.Errorf("a dead socket has a module: %t, %v", has, err)
 		}
 		l.Queue(quiet(time.Second))
 		l.Break()
@@ -550,12 +550,21 @@ func TestHasModule(t *testing.T) {
 		for range 3 {
 			for name, want := range map[string]bool{"mod_flite": true, "mod_fifo": false, "": false, "mod x": false,
 				"${x}": false, "a\nb": false} {
-				if got := l.HasModule(t.Context(), name); got != want {
-					t.Errorf("module %q: %v", name, got)
+				if got, err := l.HasModule(t.Context(), name); got != want || err != nil {
+					t.Errorf("module %q: %v, %v", name, got, err)
 				}
 			}
 		}
-		asked := l.args(simswitch.KindAPI)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("enough"))
+		if _, err := l.HasModule(ctx, "mod_sofia"); err == nil || err.Error() != "enough" {
+			t.Errorf("with a context that ended: %v", err)
+		}
+		if l.SwitchID() == "" {
+			t.Error("the switch has no id")
+		}
+		synctest.Wait()
+		asked := slices.DeleteFunc(l.args(simswitch.KindAPI), func(s string) bool { return s == "module_exists mod_sofia" })
 		slices.Sort(asked)
 		if diff := cmp.Diff([]string{"module_exists mod_fifo", "module_exists mod_flite"}, asked); diff != "" {
 			t.Errorf("questions (-want +got):\n%s", diff)

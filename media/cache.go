@@ -103,7 +103,7 @@ func (c *Call) fetch(ctx context.Context, u *egress.URL) (dialplan.File, error) 
 		return dialplan.File{}, err
 	}
 	defer c.cache.leave(key, f)
-	if err := c.Waiter.WaitFor(ctx, f.done); err != nil {
+	if err := c.Channel.WaitFor(ctx, f.done); err != nil {
 		return dialplan.File{}, err
 	}
 	if f.err != nil {

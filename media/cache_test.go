@@ -337,7 +337,7 @@ func TestFetchIsShared(t *testing.T) {
 			for i := range 2 {
 				callers[i] = caller{make(chan struct{})}
 				call := newCall(l)
-				call.Waiter = callers[i]
+				call.Channel = callers[i]
 				calls.Go(func() { got[i], errs[i] = play(t, call, web.URL+"/a") })
 			}
 			waitUntil(t, func() bool {

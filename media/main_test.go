@@ -19,6 +19,22 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // caller waits as a channel does, until it hangs up.
 type caller struct{ gone chan struct{} }
 
+// lacking is a caller whose switch has no speech engine until it is loaded.
+type lacking struct {
+	caller
+	asked  *[]string
+	loaded *bool
+	err    error
+}
+
+func (l lacking) HasModule(_ context.Context, name string) (bool, error) {
+	*l.asked = append(*l.asked, name)
+	return *l.loaded, l.err
+}
+
+func (caller) HasModule(context.Context, string) (bool, error) { return true, nil }
+func (caller) SwitchID() string                                { return "switch1" }
+
 func (c caller) WaitFor(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case <-done:
@@ -66,7 +82,7 @@ func newLibrary(t *testing.T, set func(*Config)) *Library {
 }
 
 func newCall(l *Library) *Call {
-	return &Call{Library: l, Account: "acme", Waiter: caller{make(chan struct{})}, Timeline: timeline.New(),
+	return &Call{Library: l, Account: "acme", Channel: caller{make(chan struct{})}, Timeline: timeline.New(),
 		Language: "de-de"}
 }
 

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"fspivot/dialplan"
@@ -43,6 +44,7 @@ type Config struct {
 
 // A Library resolves names. It is used by all calls at once.
 type Library struct {
+	engines sync.Map // of switches, those that are loaded
 	Config
 	cache   *cache
 	uploads uploads
@@ -89,16 +91,18 @@ func (l *Library) Close(patience time.Duration) {
 // ErrNothing says that a name means nothing to play.
 var ErrNothing = errors.New("media: nothing to play")
 
-// Waiter is the call: it waits for a fetch and notices a hangup.
-type Waiter interface {
+// Channel is the live call: it waits for a fetch and notices a hangup, and knows what its switch can do.
+type Channel interface {
 	WaitFor(ctx context.Context, done <-chan struct{}) error
+	HasModule(ctx context.Context, name string) (bool, error)
+	SwitchID() string // tells one switch from another
 }
 
 // Call is a library in the hands of one call.
 type Call struct {
 	*Library
 	Account  string
-	Waiter   Waiter
+	Channel  Channel
 	Timeline *timeline.Timeline
 	Language string
 

@@ -300,7 +300,7 @@ func TestFileAfterHangup(t *testing.T) {
 	gone := caller{make(chan struct{})}
 	close(gone.gone)
 	c := newCall(l)
-	c.Waiter = gone
+	c.Channel = gone
 	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(web.Close)
 	_, err := c.File(t.Context(), web.URL+"/x.wav", nil)

@@ -60,7 +60,7 @@ func TestSpeech(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := call.Speech(dialplan.Spoken("Grüß Gott"), c.voice, "pt-BR", c.engine, stop)
+			got, err := call.Speech(t.Context(), dialplan.Spoken("Grüß Gott"), c.voice, "pt-BR", c.engine, stop)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,8 +78,40 @@ func TestSpeechOfNothing(t *testing.T) {
 	t.Parallel()
 	call := newCall(newLibrary(t, nil))
 	for _, text := range []string{"", "  \n", "{}", "\\"} {
-		if got, err := call.Speech(dialplan.Spoken(text), "", "", "", ""); !errors.Is(err, ErrNothing) || got != nil {
+		if got, err := call.Speech(t.Context(), dialplan.Spoken(text), "", "", "", ""); !errors.Is(err, ErrNothing) || got != nil {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
+	}
+}
+
+// A switch without the engine's module would hang up: nothing is said, until it is loaded. What is there is asked for once.
+func TestSpeechWithoutEngine(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, nil)
+	var asked []string
+	loaded := false
+	speak := func(err error) error {
+		call := newCall(l)
+		call.Channel = lacking{caller{}, &asked, &loaded, err}
+		app, err := call.Speech(t.Context(), dialplan.Spoken("Hello"), "", "", "", "")
+		if (app == nil) != (err != nil) {
+			t.Errorf("application %v beside error %v", app, err)
+		}
+		return err
+	}
+	if err := speak(nil); !errors.Is(err, ErrNoEngine) {
+		t.Errorf("without the module: %v", err)
+	}
+	if err := speak(dialplan.ErrGone); !errors.Is(err, dialplan.ErrGone) {
+		t.Errorf("of a call that is gone: %v", err)
+	}
+	loaded = true
+	for range 3 {
+		if err := speak(nil); err != nil {
+			t.Errorf("once it was loaded: %v", err)
+		}
+	}
+	if diff := cmp.Diff([]string{"mod_flite", "mod_flite", "mod_flite"}, asked); diff != "" {
+		t.Errorf("questions (-want +got):\n%s", diff)
 	}
 }

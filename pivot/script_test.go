@@ -104,6 +104,9 @@ func (l *line) Drain(ctx context.Context) error {
 	return l.news(ctx)
 }
 
+func (*line) HasModule(context.Context, string) (bool, error) { return true, nil }
+func (*line) SwitchID() string                                { return "switch1" }
+
 func (l *line) WaitFor(ctx context.Context, done <-chan struct{}) error {
 	if err := l.news(ctx); err != nil {
 		return err
@@ -259,7 +262,7 @@ func newCall(t *testing.T, l *line) *Call {
 	t.Cleanup(func() { library.Close(patience) })
 	records := timeline.New()
 	return &Call{Channel: l, State: device(), Timeline: records,
-		Media: &media.Call{Library: library, Account: "demo", Waiter: l, Timeline: records}}
+		Media: &media.Call{Library: library, Account: "demo", Channel: l, Timeline: records}}
 }
 
 // get is a pivot node's data as far as most tests go.

@@ -368,8 +368,8 @@ func (m documentMedia) File(ctx context.Context, ref string) (dialplan.File, err
 	return m.Call.File(ctx, ref, m.base)
 }
 
-func (m documentMedia) Speech(_ context.Context, text dialplan.Text, voice, language, engine string, stop dialplan.Digits) (dialplan.Application, error) {
-	return m.Call.Speech(text, voice, language, engine, stop)
+func (m documentMedia) Speech(ctx context.Context, text dialplan.Text, voice, language, engine string, stop dialplan.Digits) (dialplan.Application, error) {
+	return m.Call.Speech(ctx, text, voice, language, engine, stop)
 }
 
 func (m documentMedia) Recording(upload, method string) (twiml.Recording, error) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"fspivot/config"
 	"fspivot/timeline"
 )
 
@@ -232,6 +233,22 @@ func TestHangupDuringPlay(t *testing.T) {
 		}
 		diff(t, "requests", []string{"/start"}, s.web.lines())
 	})
+}
+
+// A switch without the speech engine would hang up over a Say: the text is left out, with a record that says why.
+func TestNoSpeechEngine(t *testing.T) {
+	everywhere(t, func(t *testing.T, s *stage) {
+		s.web.answer("/start", `<Response><Say>Nobody hears this.</Say><Play>silence_stream://100</Play><Redirect>flow</Redirect></Response>`)
+		s.web.answer("/flow", `{"module": "tts", "data": {"text": "Nor this."}, "children": {"_": {"module": "hangup", "data": {}}}}`)
+		end := s.finish(s.call(caller{pivot: "/start"}))
+		diff(t, "requests", []string{"/start", "/flow"}, s.web.lines())
+		diff(t, "spoken", []string(nil), s.spoken())
+		diff(t, "end", ending{true, "NORMAL_CLEARING"}, end)
+		faults := s.of(timeline.KindError)
+		if len(faults) != 2 || !strings.Contains(faults[0], "mod_nosuch") || !strings.Contains(faults[1], "mod_nosuch") {
+			t.Errorf("errors %q", faults)
+		}
+	}, func(c *config.Config) { c.Media.TTS.Engine = "nosuch" })
 }
 
 // Files of the account, of the web application, and ones that may not be named.

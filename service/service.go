@@ -148,7 +148,7 @@ func (s *Service) run(ctx context.Context, channel *dialplan.Channel, line *time
 		channel.Queue(dialplan.RingReady{}) // callflow-engine.md 2.8: a stranger hears that something happens
 	}
 	sessions := &pivot.Call{Channel: channel, State: state, Routes: s.pivotRoutes(account), Timeline: line,
-		Media: &media.Call{Library: s.library, Account: state.AccountID, Waiter: channel, Timeline: line}}
+		Media: &media.Call{Library: s.library, Account: state.AccountID, Channel: channel, Timeline: line}}
 	return ended(kazoojson.Walk(ctx, &kazoojson.Run{
 		Channel:  channel,
 		Call:     state,
@@ -189,8 +189,8 @@ func (m flowMedia) File(ctx context.Context, ref string) (dialplan.File, error) 
 	return m.Call.File(ctx, ref, nil)
 }
 
-func (m flowMedia) Speech(_ context.Context, text dialplan.Text, voice, language, engine string, stop dialplan.Digits) (dialplan.Application, error) {
-	return m.Call.Speech(text, voice, language, engine, stop)
+func (m flowMedia) Speech(ctx context.Context, text dialplan.Text, voice, language, engine string, stop dialplan.Digits) (dialplan.Application, error) {
+	return m.Call.Speech(ctx, text, voice, language, engine, stop)
 }
 
 func (m flowMedia) Recording(upload, method, format string) (kazoojson.Recording, error) {
