@@ -19,6 +19,14 @@ type simulated struct {
 
 	mu     sync.Mutex
 	traces []simswitch.Trace
+	called []*simswitch.Phone
+}
+
+// phones are the callers, in order.
+func (w *simulated) phones() []*simswitch.Phone {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.called
 }
 
 // newSimulated also fails the test when an argument expanded to a command.
@@ -63,6 +71,9 @@ func (w *simulated) call(t testing.TB, port int, c caller) phone {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.mu.Lock()
+	w.called = append(w.called, p)
+	w.mu.Unlock()
 	sp := &simulatedPhone{p: p, answer: make(chan struct{}), gone: make(chan struct{})}
 	go func() {
 		select {

@@ -348,7 +348,8 @@ func (s *stage) spoken() []string {
 	var list []string
 	for _, text := range s.of(timeline.KindCommand) {
 		if rest, ok := strings.CutPrefix(text, "speak "); ok {
-			list = append(list, rest[strings.LastIndexByte(rest, '|')+1:])
+			parts := strings.SplitN(rest, "|", 3) // engine, voice, text
+			list = append(list, parts[len(parts)-1])
 		}
 	}
 	return list
