@@ -47,8 +47,29 @@ type Request struct {
 	MaxBody      int64         // bytes of the answer; 0: DefaultMaxBody
 	Timeout      time.Duration // from before DNS to the answer's last byte; 0: DefaultTimeout
 	MaxRedirects int           // 0: DefaultMaxRedirects; negative: none
-	Retries      int           // when the connection failed before any byte of an answer; redirects share them
+	Retries      int           // redirects share them
+	RetryWhen    When          // 0: NoConnection
+	ConnectTime  time.Duration // of an attempt, from before DNS to the end of TLS; 0: as far as Timeout allows
+	ReadTime     time.Duration // of an attempt, from there to the answer's first byte; 0: as far as Timeout allows
 	Jar          http.CookieJar
+	Key          string        // signs it, and afresh what redirects make of it; "": not signed; never shown
+	Again        func(Attempt) // told before the request is sent again, on the caller's goroutine; nil: nobody
+
+	retried int // retries so far
+}
+
+// Attempt is one that another follows.
+type Attempt struct {
+	Number int   // from 1
+	Status int   // of its answer; 0: there was none
+	Err    error // an *Error, when there was none
+}
+
+func (r *Request) deadline() time.Duration {
+	if r.Timeout <= 0 {
+		return DefaultTimeout
+	}
+	return r.Timeout
 }
 
 // Response is an answer, of whatever status.
@@ -59,6 +80,7 @@ type Response struct {
 	Method    string   // that got it: after a redirect perhaps not the request's
 	URL       *URL     // that gave it, the last of Redirects
 	Redirects []string // hops behind the first URL, without credentials
+	Attempts  int      // 1 and the retries
 }
 
 // Config is what a client works with.
@@ -116,12 +138,8 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 
 // Fetch is Do with the body written to w.
 func (c *Client) Fetch(ctx context.Context, r Request, w io.Writer) (*Response, error) {
-	timeout := r.Timeout
-	if timeout <= 0 {
-		timeout = DefaultTimeout
-	}
 	parent := ctx
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, r.deadline())
 	defer cancel()
 	response, err := c.follow(ctx, r, w)
 	if err != nil {
@@ -147,6 +165,7 @@ func (c *Client) follow(ctx context.Context, r Request, w io.Writer) (*Response,
 		}
 		if !redirects(response.StatusCode) || most < 0 {
 			out.Status, out.Header, out.Method, out.URL = response.StatusCode, response.Header, r.Method, r.URL
+			out.Attempts = 1 + r.retried
 			err = copyBody(w, response, r.MaxBody)
 			_ = response.Body.Close()
 			if err != nil {
@@ -221,11 +240,10 @@ func withoutPrivate(h http.Header) http.Header {
 	return out
 }
 
-// send makes one request, again when the connection failed before any answer; r.Retries is what is left of them.
+// send makes one request, and again where RetryWhen wants that; r.Retries is what is left of them.
 func (c *Client) send(ctx context.Context, r *Request) (*http.Response, error) {
-	a := &attempts{transport: c.transport}
-	request, err := retryablehttp.NewRequestWithContext(httptrace.WithClientTrace(ctx, a.trace()), r.Method,
-		r.URL.String(), body(r))
+	a := &attempts{transport: c.transport, connectTime: r.ConnectTime, readTime: r.ReadTime}
+	request, err := retryablehttp.NewRequestWithContext(ctx, r.Method, r.Target().String(), body(r))
 	if err != nil {
 		return nil, err
 	}
@@ -239,10 +257,14 @@ func (c *Client) send(ctx context.Context, r *Request) (*http.Response, error) {
 	if r.ContentType != "" {
 		request.Header.Set("Content-Type", r.ContentType)
 	}
+	if r.Key != "" {
+		request.Header.Set(signatureHeader, r.signature())
+	}
 	if u := r.URL.user; u != nil {
 		password, _ := u.Password()
 		request.SetBasicAuth(u.Username(), password)
 	}
+	header := request.Header.Clone()
 	retry := &retryablehttp.Client{
 		HTTPClient: &http.Client{Transport: a, Jar: r.Jar, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
@@ -250,14 +272,35 @@ func (c *Client) send(ctx context.Context, r *Request) (*http.Response, error) {
 		RetryMax:     r.Retries,
 		RetryWaitMin: 20 * time.Millisecond,
 		RetryWaitMax: 200 * time.Millisecond,
-		Backoff:      retryablehttp.DefaultBackoff,
-		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
-			return err != nil && ctx.Err() == nil && !a.answered.Load() && repeatable(err), nil
+		Backoff: func(least, most time.Duration, n int, _ *http.Response) time.Duration {
+			return retryablehttp.DefaultBackoff(least, most, n, nil) // Retry-After would be longer than a caller waits
+		},
+		CheckRetry: func(ctx context.Context, response *http.Response, err error) (bool, error) {
+			if ctx.Err() != nil || a.count > r.Retries || !r.again(a, response, err) {
+				return false, nil
+			}
+			failed := Attempt{Number: r.retried + a.count}
+			if err != nil {
+				failed.Err = classify(ctx, r.URL, err)
+			} else {
+				failed.Status = response.StatusCode
+				_ = response.Body.Close() // a slow one is not waited for
+			}
+			if r.Again != nil {
+				r.Again(failed)
+			}
+			return true, nil
+		},
+		PrepareRetry: func(again *http.Request) error {
+			again.Header = header.Clone() // net/http put the jar's cookies into the last one
+			return nil
 		},
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	response, err := retry.Do(request)
-	r.Retries -= max(0, a.count-1)
+	retries := max(0, a.count-1)
+	r.Retries -= retries
+	r.retried += retries
 	if err != nil {
 		return nil, err
 	}
@@ -269,6 +312,25 @@ func (c *Client) send(ctx context.Context, r *Request) (*http.Response, error) {
 		response.Header.Set("Location", a.location)
 	}
 	return response, nil
+}
+
+// again tells whether an attempt failed in a way after which another is wanted. What came to grief after a byte of an
+// answer is never repeated, but an answer may be.
+func (r *Request) again(a *attempts, response *http.Response, err error) bool {
+	when := r.RetryWhen
+	if when == 0 {
+		when = NoConnection
+	}
+	if err == nil {
+		return when&Status4xx != 0 && response.StatusCode/100 == 4 || when&Status5xx != 0 && response.StatusCode/100 == 5
+	}
+	if a.last == nil || a.last.answered.Load() {
+		return false
+	}
+	if late, ok := errors.AsType[*overdue](err); ok && late.connected {
+		return when&Silence != 0
+	}
+	return when&NoConnection != 0 && repeatable(err)
 }
 
 // body is what retryablehttp reads a request's body from: nil for none, a file by its length.
@@ -307,29 +369,62 @@ func (f *fileBody) Len() int { return f.size }
 // which a request that fails would call to everybody's cost, and Location from net/http, which reads it, and fails over
 // it, before CheckRedirect is asked.
 type attempts struct {
-	transport *http.Transport
-	count     int
-	location  string
-	connected atomic.Bool           // the last attempt got a connection
-	answered  atomic.Bool           // a byte of an answer came
-	handshake atomic.Pointer[error] // of TLS, that failed; an attempt to connect may outlive its request
+	transport             *http.Transport
+	connectTime, readTime time.Duration // of each; 0: no limit
+	count                 int
+	last                  *attempt // nil: none yet
+	location              string
 }
 
 func (a *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
-	a.count++
-	a.connected.Store(false)
-	response, err := a.transport.RoundTrip(r)
+	ctx, cancel := context.WithCancelCause(r.Context())
+	one := &attempt{readTime: a.readTime, cancel: cancel}
+	a.count, a.last = a.count+1, one
+	one.limit(a.connectTime, false)
+	response, err := a.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, one.trace())))
+	one.limit(0, false)
 	if err != nil {
-		return nil, a.explain(err)
+		err = one.explain(ctx, err)
+		cancel(nil)
+		return nil, err
 	}
 	a.location = response.Header.Get("Location")
 	response.Header.Del("Location")
-	return response, nil
+	return response, nil // its body is read under ctx, which ends with the request's
 }
 
-// explain gives the reason to errors that do not tell by themselves: those of a TLS handshake, and those of a connection
-// that was lost while it waited for an answer, often one that the server had closed meanwhile.
-func (a *attempts) explain(err error) error {
+// attempt is one of them. Parts of it may outlive it: net/http goes on connecting, for others.
+type attempt struct {
+	readTime  time.Duration
+	cancel    context.CancelCauseFunc
+	connected atomic.Bool           // it got a connection
+	answered  atomic.Bool           // a byte of an answer came
+	handshake atomic.Pointer[error] // of TLS, that failed
+
+	mu    sync.Mutex
+	timer *time.Timer
+}
+
+// limit gives the attempt so much time from now on, instead of what it had; 0: any.
+func (a *attempt) limit(d time.Duration, connected bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+	if d > 0 {
+		a.timer = time.AfterFunc(d, func() { a.cancel(&overdue{connected, d}) })
+	}
+}
+
+// explain gives the reason to errors that do not tell by themselves: an attempt that was given up, those of a TLS
+// handshake, and those of a connection that was lost while it waited for an answer, often one that the server had closed
+// meanwhile.
+func (a *attempt) explain(ctx context.Context, err error) error {
+	if late, ok := errors.AsType[*overdue](context.Cause(ctx)); ok {
+		return &Error{Reason: Timeout, Err: late}
+	}
 	if isTimeout(err) || isReset(err) || isLocal(err) || errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -342,10 +437,16 @@ func (a *attempts) explain(err error) error {
 	return err
 }
 
-func (a *attempts) trace() *httptrace.ClientTrace {
+func (a *attempt) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GotConn:              func(httptrace.GotConnInfo) { a.connected.Store(true) },
-		GotFirstResponseByte: func() { a.answered.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) {
+			a.connected.Store(true)
+			a.limit(a.readTime, true)
+		},
+		GotFirstResponseByte: func() {
+			a.answered.Store(true)
+			a.limit(0, true)
+		},
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err != nil {
 				a.handshake.Store(&err)
@@ -357,6 +458,9 @@ func (a *attempts) trace() *httptrace.ClientTrace {
 // repeatable tells a connection that failed, rather than a request. Where no byte of an answer had come, what was sent
 // may be sent again.
 func repeatable(err error) bool {
+	if late, ok := errors.AsType[*overdue](err); ok {
+		return !late.connected
+	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason == DNS || e.Reason == Reset
 	}

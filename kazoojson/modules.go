@@ -28,7 +28,7 @@ func init() {
 		{ModuleInfo{"flush_dtmf", "forgets a collection of digits", "complete", "callflow-modules-e-o.md, flush_dtmf"}, parseFlushDTMF},
 		{ModuleInfo{"hangup", "ends the call", "complete", "callflow-modules-e-o.md, hangup"}, parseHangup},
 		{ModuleInfo{"noop", "waits until everything queued has been played", "complete", "callflow-modules-e-o.md, noop"}, parseNoop},
-		{ModuleInfo{"pivot", "asks a web server what to do", "complete but cdr_url, debug records and fallback_url", "pivot.md"}, parsePivot},
+		{ModuleInfo{"pivot", "asks a web server what to do", "complete but cdr_url and debug records; fallback_url and fallback_method are our own", "pivot.md"}, parsePivot},
 		{ModuleInfo{"play", "plays media", "complete", "callflow-modules-p-r.md 4"}, parsePlay},
 		{ModuleInfo{"record_caller", "records the caller and delivers the file", "complete; the file is WAV", "callflow-modules-p-r.md 9"}, parseRecordCaller},
 		{ModuleInfo{"resources", "calls a number through carriers", "the routes of dial.resources; no flags, carrier or caller-id documents, From URI, media bypass, calls back into the platform", "callflow-modules-p-r.md 10"}, parseResources},

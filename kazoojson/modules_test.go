@@ -168,6 +168,7 @@ var attacks = map[string]attack{
 	"hangup":     {data: `{}`, texts: []string{"cause"}},
 	"noop":       {data: `{}`},
 	"pivot": {data: `{"voice_url": "http://h/"}`, texts: []string{"voice_url", "method", "req_format", "req_body_format", "req_timeout_ms", "cdr_url", "debug",
+		"fallback_url", "fallback_method",
 		"custom_request_headers/*", "custom_request_headers/X-A"}},
 	"play":          {data: `{"id": "a"}`, texts: []string{"id", "answer", "terminators", "endless_playback", "loop_count"}, lists: []string{"terminators"}},
 	"record_caller": {data: `{}`, texts: []string{"url", "method", "format", "time_limit"}},

@@ -19,7 +19,8 @@ import (
 //
 // A Callflow JSON answer takes the flow's place; when the first request failed, the flow goes on at "_". More than 5000
 // in req_timeout_ms, and a header that may not be sent, are faults of a stored flow; in what a web server returned the
-// time is held to 5 s, and the header left out. Whether the URL may be asked is seen when it is. Source: pivot.md 2, 3.
+// time is held to 5 s, and the header left out. Whether a URL may be asked is seen when it is. The fallback keys are our
+// own. Source: pivot.md 2, 3; twiml.md 3.5.
 type PivotData struct {
 	VoiceURL      string            // http or https
 	Method        string            // "GET" or "POST", of the first request; default GET
@@ -29,32 +30,43 @@ type PivotData struct {
 	Headers       map[string]string // custom_request_headers: X-…, in canonical form
 	CDRURL        string            // where call detail records are sent, "": nowhere
 	Debug         bool
+
+	FallbackURL    string // asked once when a request fails, before the node gives up; "": nobody is
+	FallbackMethod string // "GET" or "POST"; default Method; "" without FallbackURL
 }
 
 const maxRequestTime = 5 * time.Second
 
 func parsePivot(d *Data) module {
 	m := &PivotData{
-		VoiceURL:      strings.TrimSpace(d.text("voice_url", "")),
-		Method:        d.requestMethod(),
+		VoiceURL:      d.address("voice_url"),
+		Method:        d.requestMethod("method", http.MethodGet),
 		ReqFormat:     d.choice("req_format", "kazoo", "twiml"),
 		ReqBodyFormat: d.choice("req_body_format", "form", "json"),
 		Timeout:       d.requestTime(),
 		Headers:       d.requestHeaders(),
-		CDRURL:        strings.TrimSpace(d.text("cdr_url", "")),
+		CDRURL:        d.address("cdr_url"),
 		Debug:         d.boolean("debug", false),
+		FallbackURL:   d.address("fallback_url"),
 	}
 	if m.VoiceURL == "" {
 		d.fault("voice_url", "is missing")
-	} else if _, err := egress.ParseURL(m.VoiceURL); err != nil {
-		d.fault("voice_url", "%w", err)
 	}
-	if m.CDRURL != "" {
-		if _, err := egress.ParseURL(m.CDRURL); err != nil {
-			d.fault("cdr_url", "%w", err)
-		}
+	if method := d.requestMethod("fallback_method", m.Method); m.FallbackURL != "" {
+		m.FallbackMethod = method
 	}
 	return m
+}
+
+// address is an http or https URL, "" when there is none.
+func (d *Data) address(key string) string {
+	url := strings.TrimSpace(d.text(key, ""))
+	if url != "" {
+		if _, err := egress.ParseURL(url); err != nil {
+			d.fault(key, "%w", err)
+		}
+	}
+	return url
 }
 
 // choice is one of words, of which the first is the default. No other makes sense of a request.
@@ -68,15 +80,15 @@ func (d *Data) choice(key string, words ...string) string {
 }
 
 // requestMethod is written get, post, GET or POST; in a stored flow any case will do.
-func (d *Data) requestMethod() string {
-	value := d.text("method", "get")
+func (d *Data) requestMethod(key, otherwise string) string {
+	value := d.text(key, otherwise)
 	method := strings.ToUpper(value)
 	switch {
 	case method != http.MethodGet && method != http.MethodPost:
-		d.fault("method", "%q is neither get nor post", clip(value))
-		return http.MethodGet
+		d.fault(key, "%q is neither get nor post", clip(value))
+		return otherwise
 	case value != method && value != strings.ToLower(value):
-		d.lenient("method", "%q is read as %s", value, method)
+		d.lenient(key, "%q is read as %s", value, method)
 	}
 	return method
 }

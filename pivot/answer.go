@@ -22,7 +22,7 @@ type answer struct {
 // Source: pivot.md 9, 10.
 func read(r *egress.Response) (answer, []twiml.Problem, error) {
 	if r.Status != http.StatusOK {
-		return answer{}, nil, fmt.Errorf("the web server answered %d, not 200", r.Status)
+		return answer{}, nil, statusError(r.Status)
 	}
 	header := strings.TrimSpace(r.Header.Get("Content-Type"))
 	media, charset := "text/xml", ""
@@ -53,6 +53,21 @@ func read(r *egress.Response) (answer, []twiml.Problem, error) {
 		return answer{flow: flow}, nil, nil
 	}
 	return answer{}, nil, &typeError{media}
+}
+
+// statusError is the status of an answer, other than 200.
+type statusError int
+
+func (e statusError) Error() string {
+	return fmt.Sprintf("the web server answered %d, not 200", int(e))
+}
+
+// Code is the code of debug records. Source: twiml.md, appendix C.
+func (e statusError) Code() string {
+	if e >= http.StatusBadRequest {
+		return "11217"
+	}
+	return "11200"
 }
 
 // typeError is an answer that is neither TwiML nor Callflow JSON by its own account.

@@ -10,11 +10,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"fspivot/call"
 	"fspivot/dialplan"
@@ -62,6 +65,7 @@ type Call struct {
 	Media    *media.Call
 	Routes   twiml.Routes
 	Timeline *timeline.Timeline
+	Key      string // signs its requests, "": they are not signed; never on record
 
 	jar   http.CookieJar
 	guard guard
@@ -75,35 +79,48 @@ type session struct {
 	origin    *egress.URL // of the voice URL: custom headers go nowhere else
 	vars      map[string]string
 	iteration int
+	heard     bool // a document, or a flow: a failure is a later request's
+	fell      bool // the fallback URL had its turn
 }
 
 // request is one to be sent.
 type request struct {
 	url    *egress.URL
+	fault  error  // url cannot be asked, and is nil
+	shown  string // url as it was written, for whom it may concern; without credentials
 	method string
 	params map[string]string
 }
 
+func newRequest(raw, method string, u *egress.URL, err error) *request {
+	r := &request{url: u, fault: err, method: method, shown: egress.Shown(raw)}
+	if err == nil {
+		r.shown = u.Redacted()
+	}
+	return r
+}
+
 // Run asks data's voice URL and does what it says, and what further documents say. It comes back with a flow to go on
 // with, with Failed when the first request failed, with Left when the call went elsewhere, or empty when the call was
-// ended. The error is dialplan.ErrGone when the caller hung up, and the context's cause when that ended. Source:
-// pivot.md 1, 14.
+// ended. Before it fails or ends the call over a request, the fallback URL is asked. The error is dialplan.ErrGone when
+// the caller hung up, and the context's cause when that ended. Source: pivot.md 1, 14; twiml.md 3.5.
 func (s *Service) Run(ctx context.Context, c *Call, data kazoojson.PivotData) (kazoojson.Pivot, error) {
 	run := &session{Service: s, call: c, data: data, vars: map[string]string{}}
 	if c.jar == nil {
 		c.jar, _ = cookiejar.New(nil) // never fails without options
 	}
 	first, err := egress.ParseURL(data.VoiceURL)
-	if err != nil {
-		return run.failed(ctx, err)
-	}
 	run.origin = first
-	next := &request{url: first, method: data.Method}
+	next := newRequest(data.VoiceURL, data.Method, first, err)
 	for {
 		a, base, err := run.ask(ctx, next)
 		if err != nil {
-			return run.failed(ctx, err)
+			if next = run.fallback(ctx, next, err); next == nil {
+				return run.failed(ctx, err)
+			}
+			continue
 		}
+		run.heard = true
 		if a.flow != nil {
 			return kazoojson.Pivot{Flow: a.flow}, nil
 		}
@@ -112,6 +129,24 @@ func (s *Service) Run(ctx context.Context, c *Call, data kazoojson.PivotData) (k
 			return end, err
 		}
 	}
+}
+
+// fallback is the request that takes the place of one that failed: of the node's fallback URL, with what that one would
+// have told. It is nil when there is none, when it had its turn in this session, and where nobody is to be asked any more.
+// Source: twiml.md 3.5.
+func (s *session) fallback(ctx context.Context, failed *request, err error) *request {
+	_, limited := errors.AsType[limitError](err)
+	if s.data.FallbackURL == "" || s.fell || limited || errors.Is(err, dialplan.ErrGone) || ctx.Err() != nil {
+		return nil
+	}
+	s.fell = true
+	s.call.Timeline.Warn(code(err), fmt.Sprintf("the web server could not be asked, the fallback URL is: %v", err))
+	u, fault := egress.ParseURL(s.data.FallbackURL)
+	r := newRequest(s.data.FallbackURL, or(s.data.FallbackMethod, s.data.Method), u, fault)
+	r.params = map[string]string{}
+	maps.Copy(r.params, failed.params)
+	r.params["ErrorCode"], r.params["ErrorUrl"] = code(err), failed.shown
+	return r
 }
 
 // failed ends the session by the book: the first request's failure goes back to the callflow, a later one ends the call.
@@ -123,7 +158,7 @@ func (s *session) failed(ctx context.Context, err error) (kazoojson.Pivot, error
 		return kazoojson.Pivot{}, context.Cause(ctx)
 	}
 	_, limited := errors.AsType[limitError](err)
-	if s.iteration <= 1 && !limited {
+	if !s.heard && !limited {
 		s.call.Timeline.Error(code(err), fmt.Sprintf("the web server could not be asked, the callflow goes on: %v", err))
 		return kazoojson.Pivot{Failed: true}, nil
 	}
@@ -133,14 +168,14 @@ func (s *session) failed(ctx context.Context, err error) (kazoojson.Pivot, error
 
 // code is that of debug records. Source: twiml.md, appendix C.
 func code(err error) string {
-	if e, ok := errors.AsType[*egress.Error](err); ok {
+	if e, ok := errors.AsType[interface {
+		error
+		Code() string
+	}](err); ok {
 		return e.Code()
 	}
 	if e, ok := errors.AsType[*twiml.DocumentError](err); ok && e.Code != "" {
 		return e.Code
-	}
-	if e, ok := errors.AsType[*typeError](err); ok {
-		return e.Code()
 	}
 	return "11200"
 }
@@ -174,21 +209,18 @@ func (s *session) execute(ctx context.Context, a answer, base *egress.URL) (*req
 	case err != nil || outcome.Kind != twiml.RequestNext:
 		return nil, kazoojson.Pivot{Left: outcome.Kind == twiml.Left}, err
 	}
-	u, err := resolve(wanted, base)
-	if err != nil {
-		s.iteration++ // it would have been a later request
-		end, err := s.failed(ctx, err)
-		return nil, end, err
-	}
-	return &request{url: u, method: wanted.Method, params: wanted.Params}, kazoojson.Pivot{}, nil
+	return resolve(wanted, base), kazoojson.Pivot{}, nil
 }
 
-// resolve gives the URL that a document wants asked.
-func resolve(wanted *twiml.Request, base *egress.URL) (*egress.URL, error) {
-	if wanted.Invalid != nil {
-		return nil, wanted.Invalid
+// resolve makes the request that a document at base wants.
+func resolve(wanted *twiml.Request, base *egress.URL) *request {
+	u, err := (*egress.URL)(nil), wanted.Invalid
+	if err == nil {
+		u, err = base.Resolve(wanted.URL)
 	}
-	return base.Resolve(wanted.URL)
+	r := newRequest(wanted.URL, wanted.Method, u, err)
+	r.params = wanted.Params
+	return r
 }
 
 // count is one more request of the call, unless it has made too many.
@@ -207,6 +239,9 @@ var already = func() chan struct{} { c := make(chan struct{}); close(c); return 
 // ask sends a request and reads the answer while the call goes on beside it: a hangup cancels it at once. base is the
 // URL against which the document's own are relative.
 func (s *session) ask(ctx context.Context, r *request) (answer, *egress.URL, error) {
+	if r.fault != nil {
+		return answer{}, nil, r.fault
+	}
 	if err := s.count(); err != nil {
 		return answer{}, nil, err
 	}
@@ -265,7 +300,11 @@ func (s *session) ask(ctx context.Context, r *request) (answer, *egress.URL, err
 func (s *session) build(r *request, status string) (egress.Request, error) {
 	params := parameters(s.data.ReqFormat, facts{state: s.call.State, status: status, results: r.params, vars: s.vars})
 	out := egress.Request{Method: http.MethodGet, URL: r.url, Accept: accept, MaxBody: s.MaxBody, Timeout: s.timeout(), Retries: 1,
-		Jar: s.call.jar, Header: http.Header{}}
+		Jar: s.call.jar, Header: http.Header{}, Key: s.call.Key, Again: s.recordAttempt}
+	for _, problem := range out.Override() {
+		s.call.Timeline.Warn("11243", problem.Error())
+	}
+	out.Header.Set("I-Twilio-Idempotency-Token", uuid.NewString()) // the retries' as well
 	if r.url.SameOrigin(s.origin) {
 		for name, value := range s.data.Headers {
 			out.Header.Set(name, value)
@@ -298,11 +337,12 @@ func (s *session) timeout() time.Duration {
 // detach sends a request that the caller's hangup caused: best effort, in the background, its answer is not read.
 // Source: twiml.md 2.5.
 func (s *session) detach(wanted *twiml.Request, base *egress.URL) {
-	u, err := resolve(wanted, base)
+	r := resolve(wanted, base)
+	err := r.fault
 	var out egress.Request
 	if err == nil {
 		if err = s.count(); err == nil {
-			out, err = s.build(&request{url: u, method: wanted.Method, params: wanted.Params}, statusCompleted)
+			out, err = s.build(r, statusCompleted)
 		}
 	}
 	if err != nil {
@@ -321,12 +361,28 @@ func (s *session) detach(wanted *twiml.Request, base *egress.URL) {
 }
 
 func (s *session) recordRequest(r egress.Request) {
-	text := r.Method + " " + r.URL.Redacted()
+	target := r.Target().Redacted()
+	text := r.Method + " " + target
 	if len(r.Body) > 0 {
 		text += " " + string(r.Body)
 	}
 	s.call.Timeline.Add(timeline.Record{Kind: timeline.KindRequest, From: timeline.FSPivot, To: timeline.Web, Text: text,
-		Fields: map[string]string{"url": r.URL.Redacted(), "method": r.Method, "iteration": fmt.Sprint(s.iteration)}})
+		Fields: map[string]string{"url": target, "method": r.Method, "iteration": fmt.Sprint(s.iteration)}})
+}
+
+// recordAttempt tells of an attempt that another follows.
+func (s *session) recordAttempt(a egress.Attempt) {
+	record := timeline.Record{Kind: timeline.KindWarning, From: timeline.FSPivot,
+		Fields: map[string]string{"attempt": fmt.Sprint(a.Number)}}
+	what := fmt.Sprint(a.Err)
+	if a.Err == nil {
+		what = fmt.Sprintf("the web server answered %d", a.Status)
+		record.Fields["status"] = fmt.Sprint(a.Status)
+	} else if e, ok := errors.AsType[*egress.Error](a.Err); ok {
+		record.Fields["reason"] = string(e.Reason)
+	}
+	record.Text = fmt.Sprintf("attempt %d failed, it is asked again: %s", a.Number, what)
+	s.call.Timeline.Add(record)
 }
 
 // recordAnswer tells what came of a request. It may be called from any goroutine.
@@ -340,6 +396,10 @@ func (s *session) recordAnswer(r *egress.Response, fault error, took time.Durati
 	} else {
 		record.Text = fmt.Sprintf("%d %s, %d bytes", r.Status, or(clip(r.Header.Get("Content-Type")), "without content type"), len(r.Body))
 		record.Fields["status"] = fmt.Sprint(r.Status)
+		if r.Attempts > 1 {
+			record.Text += fmt.Sprintf(", at attempt %d", r.Attempts)
+			record.Fields["attempt"] = fmt.Sprint(r.Attempts)
+		}
 		if len(r.Redirects) > 0 {
 			record.Text += " from " + r.URL.Redacted()
 			record.Fields["url"] = r.URL.Redacted()

@@ -113,6 +113,7 @@ func forwarder(diversion string) string {
 var pivotVariables = map[string]string{
 	"fspivot_voice_url": "voice_url", "fspivot_method": "method", "fspivot_req_format": "req_format", "fspivot_req_body_format": "req_body_format",
 	"fspivot_req_timeout_ms": "req_timeout_ms", "fspivot_debug": "debug", "fspivot_cdr_url": "cdr_url",
+	"fspivot_fallback_url": "fallback_url", "fspivot_fallback_method": "fallback_method",
 }
 
 // flow finds what is to be done: the callflow of the dialled number, or a pivot straight to the dialplan's voice URL.

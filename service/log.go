@@ -63,6 +63,7 @@ var (
 	digitsForm = regexp.MustCompile(`\b(Digits(?:\[[^=&\s]*\]|%5B[^=&\s]*%5D)?=)([^&":\s]*)`)
 	digitsJSON = regexp.MustCompile(`("Digits":\s*)("[^"]*"|\{[^{}]*\})`)
 	jsonValue  = regexp.MustCompile(`(:\s*|^)"([^"]*)"`)
+	errorURL   = regexp.MustCompile(`(\bErrorUrl=[^&\s]*?%3F)[^&\s]*`) // its query is encoded twice
 	secretForm = regexp.MustCompile(`(?i)([?&\s\[_-]` + named + `\]?=)([^&"\s]*)`)
 	secretJSON = regexp.MustCompile(`(?i)("[^"]*` + named + `":\s*)"(?:[^"\\]|\\.)*"`)
 )
@@ -89,6 +90,7 @@ func hide(s string) string {
 	if !strings.ContainsAny(s, "=:") {
 		return s
 	}
+	s = errorURL.ReplaceAllString(s, "$1(hidden)")
 	lower := strings.ToLower(s)
 	if slices.ContainsFunc(secrets, func(name string) bool { return strings.Contains(lower, name) }) {
 		s = secretForm.ReplaceAllString(s, "$1(hidden)")

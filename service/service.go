@@ -148,6 +148,7 @@ func (s *Service) run(ctx context.Context, channel *dialplan.Channel, line *time
 		channel.Queue(dialplan.RingReady{}) // callflow-engine.md 2.8: a stranger hears that something happens
 	}
 	sessions := &pivot.Call{Channel: channel, State: state, Routes: s.pivotRoutes(account), Timeline: line,
+		Key:   signingKey(account, line),
 		Media: &media.Call{Library: s.library, Account: state.AccountID, Channel: channel, Timeline: line}}
 	return ended(kazoojson.Walk(ctx, &kazoojson.Run{
 		Channel:  channel,
@@ -168,6 +169,18 @@ func (s *Service) run(ctx context.Context, channel *dialplan.Channel, line *time
 			return s.pivot.Run(ctx, sessions, data)
 		},
 	}, flow))
+}
+
+// signingKey is the account's auth_token, with which requests to web servers are signed; "": it has none.
+func signingKey(account *store.Account, line *timeline.Timeline) string {
+	if account == nil {
+		return ""
+	}
+	key, ok := account.Document["auth_token"].(string)
+	if !ok && account.Document["auth_token"] != nil {
+		line.Warn("", "the account's auth_token is no text: requests are not signed")
+	}
+	return key
 }
 
 // ended drops the error that only says that the call is over.

@@ -1,6 +1,11 @@
 package service
 
 import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -45,6 +50,74 @@ func TestVoiceURL(t *testing.T) {
 	if len(asked) != 1 || !strings.HasPrefix(asked[0], `POST /a?x=1 {"Account-ID":"demo",`) ||
 		!strings.Contains(asked[0], `"Custom-SIP-Headers":{"X-Foo":"bar baz"}`) || !strings.Contains(asked[0], `"Request":"9999"`) {
 		t.Errorf("requests %q", asked)
+	}
+}
+
+// A dialplan can name a fallback as well.
+func TestVoiceURLFallback(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.on("/help", `<Response><Say>Help</Say></Response>`)
+	s.serve()
+	s.over(s.call(simswitch.Call{Request: "9999", From: "100", Vars: map[string]string{
+		"fspivot_voice_url": s.web.URL + "/nowhere", "fspivot_fallback_url": s.web.URL + "/help", "fspivot_fallback_method": "post",
+	}}))
+	diff(t, "spoken", []string{"Help"}, s.spoken())
+	asked := s.requests()
+	if len(asked) != 2 || !strings.HasPrefix(asked[1], "POST /help ") || !strings.Contains(asked[1], "ErrorCode=11217") ||
+		!strings.Contains(asked[1], "ErrorUrl="+url.QueryEscape(s.web.URL+"/nowhere")) {
+		t.Errorf("requests %q", asked)
+	}
+}
+
+// The account's auth_token signs its calls' requests, and shows nowhere.
+func TestSigned(t *testing.T) {
+	t.Parallel()
+	const key = "fspivot-test-key-7c2a"
+	for name, want := range map[string]struct {
+		document       string
+		signed, warned bool
+	}{
+		"a token":     {document: `{"auth_token": "` + key + `", "realm": "a.example"}`, signed: true},
+		"empty":       {document: `{"auth_token": ""}`},
+		"none":        {document: `{"realm": "a.example"}`},
+		"not a token": {document: `{"auth_token": ["` + key + `"]}`, warned: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.document("demo/account.json", want.document)
+			s.callflow("2030", pivotTo(s.web.URL+"/a?x=1"))
+			var got http.Header
+			var address string
+			s.handle("/a", func(w http.ResponseWriter, r *http.Request) {
+				got, address = r.Header.Clone(), s.web.URL+r.URL.RequestURI()
+				w.Header().Set("Content-Type", "text/xml")
+				_, _ = io.WriteString(w, "<Response><Hangup/></Response>")
+			})
+			s.serve()
+			s.over(s.call(simswitch.Call{Request: "2030"}))
+			s.stop()
+			s.end()
+			signature := []string(nil)
+			if want.signed {
+				mac := hmac.New(sha1.New, []byte(key))
+				mac.Write([]byte(address))
+				signature = []string{base64.StdEncoding.EncodeToString(mac.Sum(nil))}
+			}
+			diff(t, "signature", signature, got["X-Twilio-Signature"])
+			warned := false
+			for _, r := range s.records {
+				warned = warned || r.Text == "the account's auth_token is no text: requests are not signed"
+				if strings.Contains(fmt.Sprint(r), key) {
+					t.Errorf("the key is on the timeline: %s", r.Text)
+				}
+			}
+			diff(t, "warned", want.warned, warned)
+			if log := s.log.String(); strings.Contains(log, key) || !strings.Contains(log, "GET "+s.web.URL) {
+				t.Errorf("the log has the key, or no request: %s", log)
+			}
+		})
 	}
 }
 
@@ -387,19 +460,21 @@ func TestHide(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"": "", "key": "key", "calls 2030 from 100": "calls 2030 from 100",
-		"GET http://h/?Digits=12&To=3":                        "GET http://h/?Digits=(2)&To=3",
-		"GET http://h/?Digits=":                               "GET http://h/?Digits=(0)",
-		"GET http://h/?Digits=%2A0%23":                        "GET http://h/?Digits=(3)",
-		"POST http://h/ A=b&Digits[pin]=12&Digits[x%5D]=%2A":  "POST http://h/ A=b&Digits[pin]=(2)&Digits[x%5D]=(1)",
-		"x Digits%5Bpin%5D=12":                                "x Digits%5Bpin%5D=(2)",
-		"no answer: timeout: http://h/?Digits=12: deadline":   "no answer: timeout: http://h/?Digits=(2): deadline",
-		`{"Digits":"12","To":"34"}`:                           `{"Digits":"(2)","To":"34"}`,
-		`{"Digits":{"a":"12","default":""},"To":"34"}`:        `{"Digits":{"a":"(2)","default":"(0)"},"To":"34"}`,
-		"http://h/?token=abc&x=1":                             "http://h/?token=(hidden)&x=1",
-		"http://h/?API_Key=abc":                               "http://h/?API_Key=(hidden)",
-		"Custom-SIP-Headers[X-Token]=abc&b=1":                 "Custom-SIP-Headers[X-Token]=(hidden)&b=1",
-		`{"Custom-SIP-Headers":{"X-Token":"a\"bc"},"To":"3"}`: `{"Custom-SIP-Headers":{"X-Token":"(hidden)"},"To":"3"}`,
-		"http://h/?tokenless=abc":                             "http://h/?tokenless=abc",
+		"GET http://h/?Digits=12&To=3":                                   "GET http://h/?Digits=(2)&To=3",
+		"GET http://h/?Digits=":                                          "GET http://h/?Digits=(0)",
+		"GET http://h/?Digits=%2A0%23":                                   "GET http://h/?Digits=(3)",
+		"POST http://h/ A=b&Digits[pin]=12&Digits[x%5D]=%2A":             "POST http://h/ A=b&Digits[pin]=(2)&Digits[x%5D]=(1)",
+		"x Digits%5Bpin%5D=12":                                           "x Digits%5Bpin%5D=(2)",
+		"no answer: timeout: http://h/?Digits=12: deadline":              "no answer: timeout: http://h/?Digits=(2): deadline",
+		`{"Digits":"12","To":"34"}`:                                      `{"Digits":"(2)","To":"34"}`,
+		`{"Digits":{"a":"12","default":""},"To":"34"}`:                   `{"Digits":{"a":"(2)","default":"(0)"},"To":"34"}`,
+		"http://h/?token=abc&x=1":                                        "http://h/?token=(hidden)&x=1",
+		"http://h/?API_Key=abc":                                          "http://h/?API_Key=(hidden)",
+		"Custom-SIP-Headers[X-Token]=abc&b=1":                            "Custom-SIP-Headers[X-Token]=(hidden)&b=1",
+		`{"Custom-SIP-Headers":{"X-Token":"a\"bc"},"To":"3"}`:            `{"Custom-SIP-Headers":{"X-Token":"(hidden)"},"To":"3"}`,
+		"http://h/?tokenless=abc":                                        "http://h/?tokenless=abc",
+		"POST http://h/ ErrorUrl=http%3A%2F%2Fk%2F%3Fapi_key%3Dabc&To=3": "POST http://h/ ErrorUrl=http%3A%2F%2Fk%2F%3F(hidden)&To=3",
+		"GET http://h/?ErrorUrl=http%3A%2F%2Fk%2F&To=3%3F":               "GET http://h/?ErrorUrl=http%3A%2F%2Fk%2F&To=3%3F",
 	} {
 		if got := hide(text); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
