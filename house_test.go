@@ -29,8 +29,9 @@ const module = "fspivot"
 // arrows are the imports that packages may have of one another: they point down only. A new one is a line here, with its
 // reason.
 var arrows = map[string][]string{
-	"":                      {"api", "config", "demo", "kazoojson", "service", "simswitch", "timeline", "twiml"},
+	"":                      {"api", "bench", "config", "demo", "kazoojson", "service", "simswitch", "timeline", "twiml"},
 	"api":                   {},
+	"bench":                 {"config", "service", "simswitch", "timeline"},
 	"call":                  {},
 	"config":                {"dialplan", "egress"},
 	"demo":                  {"config", "service", "simswitch", "timeline"},

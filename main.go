@@ -26,6 +26,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the service that FreeSWITCH connects to."`
 	Call    callCommand    `cmd:"" help:"Place one simulated call and print what happens."`
 	Check   checkCommand   `cmd:"" help:"Say what is wrong in callflows, TwiML, account documents or a configuration."`
+	Bench   benchCommand   `cmd:"" help:"Measure the service under simulated calls."`
 	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
 }
 

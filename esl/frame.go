@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,7 @@ const (
 	maxBodyBytes   = 8 << 20
 	trustedBytes   = 64 << 10 // of an announced body that are allocated before they came
 	keptBytes      = 1 << 10  // of a header block's memory kept for the next one; an event's block has about 60
+	largeBytes     = 10 << 10 // allocated for a block over keptBytes: the reply to connect, in one piece
 )
 
 // Faults of a frame. After one of them the stream has no known place to go on from: the session ends.
@@ -176,6 +178,9 @@ func (r *frameReader) block() (headers, error) {
 		part, err := r.in.ReadSlice('\n')
 		if len(head)+len(part) > maxHeaderBytes {
 			return nil, errHeaderTooLong
+		}
+		if len(head)+len(part) > max(cap(head), keptBytes) {
+			head = slices.Grow(head, max(largeBytes, len(head)+len(part)))
 		}
 		head = append(head, part...)
 		if errors.Is(err, bufio.ErrBufferFull) {

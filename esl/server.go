@@ -121,18 +121,24 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	}
 	session, err := Connect(ctx, conn, s.Events...)
 	if err != nil {
-		log := s.Log.WithFields(logrus.Fields{"peer": conn.RemoteAddr().String(), "err": err})
-		_, wrong := errors.AsType[*ModeError](err)
-		switch {
-		case wrong:
-			log.Error("the switch's dialplan line is incomplete")
-		case isAbsence(err):
-			log.Debug("connection without a channel") // came and went without a word, as a port check does
-		default:
-			log.Warn("connection without a channel")
-		}
+		s.refuse(conn, err)
 		return
 	}
 	defer session.Close()
 	s.Handle(ctx, session)
+}
+
+// refuse tells the log of a connection that became no call. Apart from serve, whose frame is on the stack of each call for
+// as long as it lives.
+func (s *Server) refuse(conn net.Conn, err error) {
+	log := s.Log.WithFields(logrus.Fields{"peer": conn.RemoteAddr().String(), "err": err})
+	_, wrong := errors.AsType[*ModeError](err)
+	switch {
+	case wrong:
+		log.Error("the switch's dialplan line is incomplete")
+	case isAbsence(err):
+		log.Debug("connection without a channel") // came and went without a word, as a port check does
+	default:
+		log.Warn("connection without a channel")
+	}
 }

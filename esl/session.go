@@ -24,7 +24,7 @@ const (
 	maxBacklog     = 20000                  // events that wait for the owner
 	maxBacklogSize = 128 << 20              // bytes of them
 	maxOutstanding = 10000                  // commands that wait for a reply
-	readBuffer     = 4 << 10
+	readBuffer     = 2 << 10                // of each call for as long as it lives; an event's body is read past it
 )
 
 // Refused is the Event-Name of the event that stands for an execute which the switch answered with -ERR: it will never
@@ -117,9 +117,6 @@ func (s *Session) handshake(events []string) error {
 		s.settle()
 		return &ModeError{Mode: mode, Control: control}
 	}
-	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("esl: connect: %w", err)
-	}
 	// The library's Linger builder multiplies its seconds by a billion, hence the plain text.
 	setup := []Command{{wire: fmt.Sprintf("linger %d", linger)}}
 	filter, err := Filter("Unique-ID", s.uuid)
@@ -135,6 +132,9 @@ func (s *Session) handshake(events []string) error {
 		}
 		subscribe.must = true // a call without events never ends
 		setup = append(setup, subscribe)
+	}
+	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("esl: connect: %w", err)
 	}
 	return s.Send(setup...)
 }

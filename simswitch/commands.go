@@ -232,7 +232,7 @@ func (l *listener) bgapi(rest, job string) {
 		return
 	}
 	name, arg, _ := strings.Cut(rest, " ")
-	e := &event{name: "BACKGROUND_JOB", headers: append(l.s.basics("BACKGROUND_JOB"),
+	e := &event{name: "BACKGROUND_JOB", headers: append(l.s.basics(nil, "BACKGROUND_JOB"),
 		header{"Job-UUID", job}, header{"Job-Command", name}, header{"Job-Command-Arg", arg},
 		header{"Job-Owner-UUID", l.c.uuid}, header{"Unique-ID", l.c.uuid})}
 	text := appendHeaders(nil, e.headers)

@@ -51,13 +51,13 @@ func (c *channel) fireCustom(subclass string, withVariables bool, extra []header
 		if e == nil {
 			e = &event{name: "CUSTOM", subclass: subclass}
 			e.headers = append(e.headers, header{"Event-Subclass", subclass})
-			e.headers = append(e.headers, s.basics("CUSTOM")...)
+			e.headers = s.basics(e.headers, "CUSTOM")
 			if withVariables {
-				e.headers = append(e.headers, c.headers()...)
+				e.headers = c.headers(e.headers)
 				e.channel, e.tail = c, extra
 			} else {
 				e.headers = append(e.headers, extra[:min(len(extra), 6)]...)
-				e.headers = append(e.headers, c.headers()...)
+				e.headers = c.headers(e.headers)
 				e.headers = append(e.headers, extra[min(len(extra), 6):]...)
 			}
 		}
@@ -87,13 +87,15 @@ func (s *Switch) candidates(c *channel) []*listener {
 	return found
 }
 
+// event is good until the next one: its headers are in memory that all share.
 func (c *channel) event(name string, extra []header) *event {
 	e := &event{name: name}
-	e.headers = c.s.basics(name)
+	e.headers = c.s.basics(c.s.scratch[:0], name)
 	if strings.HasSuffix(name, "BRIDGE") || name == "CALL_UPDATE" {
 		e.headers, extra = append(e.headers, extra...), nil
 	}
-	e.headers = append(e.headers, c.headers()...)
+	e.headers = c.headers(e.headers)
+	c.s.scratch = e.headers
 	if !lean(name) {
 		e.channel = c
 	}
@@ -101,10 +103,9 @@ func (c *channel) event(name string, extra []header) *event {
 	return e
 }
 
-// basics are the headers that every event has.
-func (s *Switch) basics(name string) []header {
+// basics adds the headers that every event has.
+func (s *Switch) basics(h []header, name string) []header {
 	now := time.Now()
-	h := make([]header, 0, 112)
 	return append(h,
 		header{"Event-Name", name},
 		header{"Core-UUID", s.coreUUID},
@@ -153,8 +154,8 @@ func micros(t time.Time) string {
 	return strconv.FormatInt(t.UnixMicro(), 10)
 }
 
-// headers are those of a channel in all its events, but without its variables.
-func (c *channel) headers() []header {
+// headers adds those of a channel in all its events, but without its variables.
+func (c *channel) headers(h []header) []header {
 	stateNumber := stateNumbers[c.state]
 	switch {
 	case c.dead() && c.state != "CS_REPORTING":
@@ -166,7 +167,6 @@ func (c *channel) headers() []header {
 	if c.owner != nil {
 		callUUID = c.owner.uuid
 	}
-	h := make([]header, 0, 80)
 	h = append(h,
 		header{"Channel-State", c.state},
 		header{"Channel-Call-State", c.call},
@@ -248,8 +248,7 @@ func (c *channel) profileHeaders(h []header, prefix string) []header {
 func (c *channel) data(tail ...header) *event {
 	c.s.sequence++
 	e := &event{name: "CHANNEL_DATA", channel: c, tail: tail}
-	e.headers = c.profileHeaders(c.s.basics(e.name), "Channel-")
-	e.headers = append(e.headers, c.headers()...)
+	e.headers = c.headers(c.profileHeaders(c.s.basics(make([]header, 0, 112), e.name), "Channel-"))
 	return e
 }
 

@@ -191,7 +191,7 @@ func (l *listener) send(frame ...[]byte) {
 	if l.closing {
 		return
 	}
-	if l.s.config.Trace != nil {
+	if l.s.config.Trace != nil && !l.s.config.NoFrameOut {
 		l.s.trace(Trace{Kind: KindFrameOut, Call: l.c.uuid, Raw: slices.Concat(frame...)})
 	}
 	l.out = append(l.out, frame...)

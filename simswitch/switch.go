@@ -46,6 +46,8 @@ type Config struct {
 	// not call the Switch or a Phone. Nil: nobody is told.
 	Trace func(Trace)
 
+	NoFrameOut bool // Trace is not told of KindFrameOut, which costs a copy of each frame
+
 	Hostname string   // FreeSWITCH-Hostname; "": "switch1"
 	Gateways []string // known SIP gateways; nil: every name but "nosuch"
 }
@@ -73,6 +75,7 @@ type Switch struct {
 	mu          sync.Mutex // guards all below, and everything of channels, phones and listeners
 	closed      bool
 	sequence    int64
+	scratch     []header // of the event that is fired
 	sessions    int64
 	channels    map[string]*channel
 	routes      map[string]map[*listener]bool // listeners by the channel whose events they may want

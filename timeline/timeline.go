@@ -60,8 +60,49 @@ type Timeline struct {
 	start time.Time
 	sinks []func(Record)
 
-	mu      sync.Mutex
-	records []Record
+	mu   sync.Mutex
+	kept []kept
+}
+
+// kept is a record as it is remembered, for as long as the call lives: a map of two fields would take five times their
+// bytes.
+type kept struct {
+	since, took time.Duration
+	kind        Kind
+	from, to    Party
+	text        string
+	fields      []string // names, each followed by its value
+}
+
+// remember completes a record and keeps it. Apart from Add, below which sinks need the deepest stack that a call has.
+func (t *Timeline) remember(r *Record) {
+	if len(r.Text) > textBytes {
+		r.Text = strings.ToValidUTF8(r.Text[:textBytes], "") + "…"
+	}
+	r.At = time.Now()
+	r.Since = r.At.Sub(t.start)
+	if len(t.kept) >= keep {
+		return
+	}
+	k := kept{since: r.Since, took: r.Took, kind: r.Kind, from: r.From, to: r.To, text: r.Text}
+	if len(r.Fields) > 0 {
+		k.fields = make([]string, 0, 2*len(r.Fields))
+		for name, value := range r.Fields {
+			k.fields = append(k.fields, name, value)
+		}
+	}
+	t.kept = append(t.kept, k)
+}
+
+func (k kept) record(start time.Time) Record {
+	r := Record{At: start.Add(k.since), Since: k.since, Kind: k.kind, From: k.from, To: k.to, Text: k.text, Took: k.took}
+	if k.fields != nil {
+		r.Fields = make(map[string]string, len(k.fields)/2)
+		for i := 0; i < len(k.fields); i += 2 {
+			r.Fields[k.fields[i]] = k.fields[i+1]
+		}
+	}
+	return r
 }
 
 // New starts a timeline. Every record goes to each sink at once and in order; sinks must not block, nor add records.
@@ -74,16 +115,9 @@ func (t *Timeline) Add(r Record) {
 	if t == nil {
 		return
 	}
-	if len(r.Text) > textBytes {
-		r.Text = strings.ToValidUTF8(r.Text[:textBytes], "") + "…"
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	r.At = time.Now()
-	r.Since = r.At.Sub(t.start)
-	if len(t.records) < keep {
-		t.records = append(t.records, r)
-	}
+	t.remember(&r)
 	for _, sink := range t.sinks {
 		sink(r)
 	}
@@ -106,12 +140,16 @@ func codeField(code string) map[string]string {
 	return map[string]string{"code": code}
 }
 
-// Records gives a copy of what was kept.
+// Records gives what was kept. Empty Fields come back as nil.
 func (t *Timeline) Records() []Record {
 	if t == nil {
 		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append([]Record(nil), t.records...)
+	records := make([]Record, len(t.kept))
+	for i, k := range t.kept {
+		records[i] = k.record(t.start)
+	}
+	return records
 }
