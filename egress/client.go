@@ -490,8 +490,12 @@ func copyBody(w io.Writer, r *http.Response, most int64) error {
 	if r.ContentLength > most {
 		return large
 	}
+	limit := most
+	if r.ContentLength >= 0 {
+		limit = r.ContentLength // io.Copy's buffer goes by it: most answers are far below 32 KB
+	}
 	to := &writer{Writer: w}
-	n, err := io.Copy(to, io.LimitReader(r.Body, most+1))
+	n, err := io.Copy(to, io.LimitReader(r.Body, limit+1))
 	switch {
 	case to.err != nil:
 		return &Error{Reason: Local, Err: to.err}
