@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 // simulated is package simswitch as a world.
 type simulated struct {
 	fs   *simswitch.Switch
-	port int
+	port atomic.Int64 // of the service
 
 	mu     sync.Mutex
 	traces []simswitch.Trace
@@ -34,7 +35,7 @@ func newSimulated(t testing.TB, _ *stage) *simulated {
 	w := &simulated{}
 	w.fs = simswitch.New(simswitch.Config{
 		Dial: func(ctx context.Context) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", w.port))
+			return new(net.Dialer).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", w.port.Load()))
 		},
 		SpeechRate: 8 * time.Millisecond,
 		Trace: func(r simswitch.Trace) {
@@ -59,7 +60,7 @@ func newSimulated(t testing.TB, _ *stage) *simulated {
 
 func (w *simulated) call(t testing.TB, port int, c caller) phone {
 	t.Helper()
-	w.port = port
+	w.port.Store(int64(port))
 	vars := map[string]string{}
 	for name, value := range c.headers {
 		vars["sip_h_"+name] = value
