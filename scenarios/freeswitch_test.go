@@ -280,6 +280,11 @@ func (w *freeswitch) transfer(t testing.TB, id string, _ phone) {
 	}
 }
 
+// device is how the parties of this world are dialled by a device document: the realm is not looked at.
+func (w *freeswitch) device() string {
+	return fmt.Sprintf("sofia/internal/{username}@127.0.0.1:%d", w.farPort)
+}
+
 // idle waits until no channel lives of a caller whose number begins with 1555999: other scenarios run meanwhile.
 func (w *freeswitch) idle(t testing.TB) {
 	t.Helper()

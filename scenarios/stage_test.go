@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -411,6 +412,7 @@ func (w *web) answer(path, document string) {
 	})
 }
 
+// handle has a path answered, and what is below it where nothing else does.
 func (w *web) handle(path string, h http.HandlerFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -424,6 +426,9 @@ func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	close(w.changed)
 	w.changed = make(chan struct{})
 	h := w.handlers[r.URL.Path]
+	if h == nil {
+		h = w.handlers[path.Dir(r.URL.Path)]
+	}
 	w.mu.Unlock()
 	if h == nil {
 		http.NotFound(rw, r)
