@@ -18,6 +18,9 @@ import (
 // none is asked for without use; a bridge adds to them while it lasts.
 var Events = []string{"CHANNEL_EXECUTE_COMPLETE", "CHANNEL_HANGUP_COMPLETE", "DTMF"}
 
+// answerTime is how long a question to the switch may take, for which the caller waits.
+const answerTime = 2 * time.Second
+
 // window is how many applications are at the switch ahead of the one that runs. More wait here.
 const window = 32
 
@@ -236,7 +239,7 @@ func (c *Channel) Kill(leg string, cause Cause) {
 func (c *Channel) SwitchID() string { return c.Header("Core-UUID") }
 
 // HasModule asks the switch, once, whether a module is loaded: an application of a missing one hangs the call up. The
-// error is ErrGone when it can't be asked any more, and the context's cause when that ended.
+// error is ErrGone when it can't be asked any more, the context's cause when that ended, and another when the switch is slow.
 func (c *Channel) HasModule(ctx context.Context, name string) (bool, error) {
 	if has, ok := c.modules[name]; ok {
 		return has, nil
@@ -244,10 +247,14 @@ func (c *Channel) HasModule(ctx context.Context, name string) (bool, error) {
 	if name == "" || !only(name, "_-") {
 		return false, nil
 	}
-	answer, err := c.session.Call(ctx, "module_exists", name)
+	asking, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	answer, err := c.session.Call(asking, "module_exists", name)
 	switch {
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
+	case asking.Err() != nil:
+		return false, fmt.Errorf("dialplan: the switch did not say within %s whether it has %s", answerTime, name)
 	case err != nil:
 		return false, ErrGone
 	}

@@ -27,6 +27,7 @@ type peer struct {
 	conn  net.Conn
 	data  string                      // reply to connect; "": that of a channel which rings
 	reply func(command string) string // to each command; nil: +OK
+	mute  bool                        // questions are taken and not answered
 
 	mu   sync.Mutex
 	sent []command
@@ -106,6 +107,8 @@ func (p *peer) read() {
 			answer = "Event-Name: CHANNEL_DATA\nEvent-Sequence: 100\nUnique-ID: " + peerUUID +
 				"\nAnswer-State: ringing\n" +
 				"Content-Type: command/reply\nReply-Text: +OK\nSocket-Mode: async\nControl: full\n\n"
+		case strings.HasPrefix(c.line, "api ") && p.mute:
+			continue
 		case strings.HasPrefix(c.line, "api "):
 			answer = "Content-Type: api/response\nContent-Length: 3\n\n+OK"
 		case p.reply != nil:
@@ -382,6 +385,19 @@ func TestAnswerByOthers(t *testing.T) {
 		if diff := cmp.Diff([]string{"event plain CHANNEL_ANSWER CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA"},
 			p.lines()); diff != "" {
 			t.Errorf("commands (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestSilentSwitch is one that takes a question and does not answer: nobody waits for it long.
+func TestSilentSwitch(t *testing.T) {
+	t.Parallel()
+	onPeer(t, func(t *testing.T, p *peer) {
+		p.mute = true
+		began := time.Now()
+		has, err := p.HasModule(t.Context(), "mod_flite")
+		if took := time.Since(began); has || err == nil || errors.Is(err, dialplan.ErrGone) || took != 2*time.Second {
+			t.Errorf("after %v: %t, %v", took, has, err)
 		}
 	})
 }
